@@ -3,7 +3,7 @@
 import io
 import warnings
 from pathlib import Path
-from typing import BinaryIO
+from typing import IO
 
 import numpy as np
 from PIL import Image, ImageOps, UnidentifiedImageError
@@ -22,7 +22,7 @@ class Unreadable(EshiError):
     """A file that is no usable picture; the message is the reason alone, the caller knows the name."""
 
 
-def decode(source: Path | BinaryIO, size: tuple[int, int] | None = None) -> Pixels:
+def decode(source: Path | IO[bytes], size: tuple[int, int] | None = None) -> Pixels:
     """An upright RGB picture of any file Pillow reads; with `size` (width, height) fitted to it by `fit`."""
     try:
         with Image.open(source) as opened:  # reads the header only: a bomb is refused before it goes off

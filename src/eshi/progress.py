@@ -72,3 +72,8 @@ class Progress:
     def say(self) -> None:
         self.spoken = time.monotonic()
         print(f"{self.what}: {self.text()}", file=sys.stderr, flush=True)
+
+
+def note(text: str) -> None:
+    if not quiet:
+        print(text, file=sys.stderr, flush=True)

@@ -1,0 +1,70 @@
+"""Drawing with a trained generator: numbered faces, the best of many by D's taste."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from eshi import recipe, run
+from eshi.engine import render
+from eshi.errors import EshiError
+from eshi.recipe import Recipe
+
+
+@dataclass
+class Artist:
+    """What a checkpoint can do: G draws (its moving average, where the run kept one), D judges."""
+
+    recipe: Recipe
+    images: int
+    G: Any  # a network with draw(count, seed)
+    D: nn.Module
+
+
+@dataclass
+class Drawing:
+    """`images` (N, H, W, 3) uint8; `numbers[i]` is the seed that draws image i alone; `scores` are D's, if asked."""
+
+    images: np.ndarray
+    numbers: list[int]
+    scores: list[float]
+
+
+def artist(path: Path) -> Artist:
+    """From a run folder or a checkpoint file alone."""
+    state: dict[str, Any] = run.load(Path(path))
+    found = recipe.parse(state["recipe"], where=f"the recipe in {path}").check()
+    G, D = run.networks(found)
+    try:
+        G.load_state_dict(state.get("G_ema") or state["G"])
+        D.load_state_dict(state["D"])
+    except RuntimeError as error:
+        raise EshiError(f"the weights in {path} do not fit its recipe", str(error).split("\n")[0], 1) from error
+    return Artist(found, state["images"], G.eval().requires_grad_(False), D.eval().requires_grad_(False))
+
+
+def draw(
+    path: Path | Artist, count: int = 64, seed: int = 0, search: int = 0, mean: float = 0.0, std: float = 1.0
+) -> Drawing:
+    """The drawings number seed, seed + 1, ...; with `search`, the best `count` of that many by D, best first."""
+    if count < 1 or 0 < search < count or seed < 0:
+        raise EshiError(
+            f"cannot draw {count} faces from seed {seed}" + (f" searching {search}" if search else ""),
+            "--count and --seed start at 1 and 0, and --search must be at least --count",
+        )
+    who = path if isinstance(path, Artist) else artist(path)
+    z = mean + std * who.G.draw(search or count, seed)
+    if not search:
+        return Drawing(render(who.G, z), list(range(seed, seed + count)), [])
+    scores = torch.cat([judged(who, part) for part in torch.split(z, 64)])
+    best = scores.argsort(descending=True, stable=True)[:count]
+    return Drawing(render(who.G, z[best]), [seed + int(i) for i in best], scores[best].tolist())
+
+
+@torch.inference_mode()
+def judged(who: Artist, z: Tensor) -> Tensor:
+    scores: Tensor = who.D(who.G(z))
+    return scores

@@ -1,0 +1,172 @@
+"""The training loop. Time is counted in images; every step's randomness is keyed by (seed, step)."""
+
+import copy
+import math
+import time
+from collections import defaultdict
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from eshi.engine import Engine, choose, hold_memory, render, seed_everything
+from eshi.errors import EshiError
+from eshi.gather.faceset import FaceSet, faceset
+from eshi.losses import Terms, total
+from eshi.progress import Progress, note
+from eshi.recipe import Recipe
+from eshi.registry import AUGMENTATIONS, LOSSES
+from eshi.run import Run, networks, stoppable
+
+SHEET = 64  # faces on a sheet
+
+
+@dataclass
+class Pupils:
+    """The two networks, what draws (the average of G, or G itself), and what teaches them."""
+
+    G: Any  # a network with draw(count, seed)
+    D: nn.Module
+    G_ema: Any
+    opt_G: torch.optim.Optimizer
+    opt_D: torch.optim.Optimizer
+    loss: Any
+    augment: Any
+
+    def parts(self) -> dict[str, Any]:
+        found = {"G": self.G, "D": self.D, "opt_G": self.opt_G, "opt_D": self.opt_D}
+        return found if self.G_ema is self.G else found | {"G_ema": self.G_ema}
+
+
+def pupils(recipe: Recipe, engine: Engine) -> Pupils:
+    seed_everything(recipe.seed, 0)
+    G, D = (engine.place(network).train() for network in networks(recipe))
+    G_ema = copy.deepcopy(G).requires_grad_(False) if recipe.ema else G
+    opt_G, opt_D = (engine.adam(n, a.lr, a.beta1, a.beta2) for n, a in ((G, recipe.g_adam), (D, recipe.d_adam)))
+    return Pupils(G, D, G_ema, opt_G, opt_D, LOSSES.build(recipe.loss), AUGMENTATIONS.build(recipe.augment))
+
+
+def learn(recipe: Recipe, engine: Engine, who: Pupils, faces: FaceSet, step: int) -> Terms:
+    """One step: D's turn, G's turn, the average. What came out is returned, detached."""
+    seed_everything(recipe.seed, step + 1)  # 0 made the weights
+    d_turn, g_turn = step % recipe.d_every == 0, step % recipe.g_every == 0
+    terms: Terms = {}
+    real = who.augment(engine.put(faces.batch(recipe.seed, step, recipe.batch)))
+    with engine.autocast(), torch.set_grad_enabled(g_turn):
+        fake = who.G(who.G.draw(recipe.batch))  # one drawing serves both turns
+    if d_turn:
+        with engine.autocast():
+            terms |= who.loss.d(who.D.requires_grad_(True), real, who.augment(fake.detach()))
+        terms |= {"loss_d": descend(who.opt_D, terms)}
+    if g_turn:
+        with engine.autocast():  # G's turn needs no gradients of D's own weights
+            terms_g = who.loss.g(who.D.requires_grad_(False), real, who.augment(fake))
+        terms |= terms_g | {"loss_g": descend(who.opt_G, terms_g)}
+        if who.G_ema is not who.G:
+            half_life = min(recipe.ema, 0.05 * (step + 1) * recipe.batch)  # short at first, while G changes fast
+            follow(who.G_ema, who.G, 0.5 ** (recipe.batch * recipe.g_every / half_life))
+    return {name: term.detach() for name, term in terms.items()}
+
+
+def descend(optimizer: torch.optim.Optimizer, terms: Terms) -> Tensor:
+    loss = total(terms)
+    optimizer.zero_grad(set_to_none=True)
+    loss.backward()  # type: ignore[no-untyped-call]
+    optimizer.step()
+    return loss.detach()
+
+
+@torch.no_grad()
+def follow(G_ema: nn.Module, G: nn.Module, keep: float) -> None:
+    """G_ema = keep x G_ema + (1 - keep) x G, batch-norm statistics included."""
+    mine, its = G_ema.state_dict(), G.state_dict()
+    floats = [name for name, value in mine.items() if value.is_floating_point()]
+    torch._foreach_lerp_([mine[n] for n in floats], [its[n] for n in floats], 1 - keep)
+
+
+def train(faces: Path, recipe: Recipe, folder: Path) -> Path:
+    """Train `recipe` on `faces` in the run `folder`, from wherever that run stands, to the recipe's length."""
+    recipe.check()
+    engine = choose(recipe.engine.device, recipe.engine.precision)
+    hold_memory(engine.device.type == "cpu")
+    shown = faceset(
+        faces, recipe.width_height, mirror=recipe.data.mirror, holdout=recipe.data.holdout, need=recipe.batch
+    )
+    batch, every, epoch = recipe.batch, recipe.every, len(shown)
+    length = recipe.length(epoch)
+    who = pupils(recipe, engine)
+    fixed = who.G.draw(SHEET, recipe.seed)
+    with Run(folder, recipe) as run, stoppable() as stop:
+        step, seconds = resume(who, run, shown)
+        if not run.state:
+            run.sheet(shown.batch(recipe.seed, 0, min(SHEET, epoch)), "real", 0)
+            run.sheet(render(who.G_ema, fixed), f"{0:09}", 0)
+        seen: dict[str, list[Tensor]] = defaultdict(list)
+        start = saved = time.monotonic() - seconds
+        with Progress(f"training {folder}", length, "images", step * batch) as bar:
+            while step * batch < length and not stop.is_set():
+                for name, term in learn(recipe, engine, who, shown, step).items():
+                    seen[name].append(term)
+                step += 1
+                images, now = step * batch, time.monotonic()
+                if images >= length or due(images, batch, every.log):
+                    row = {name: float(torch.stack(terms).mean()) for name, terms in seen.items()}
+                    row = {"seconds": now - start, "images/s": bar.rate, "epoch": images / epoch} | row
+                    check(run, images, row)
+                    run.log({"step": step, "images": images} | row)
+                    bar.advance(0, **facts(row))
+                    seen.clear()
+                if images >= length or due(images, batch, every.sample):
+                    run.sheet(render(who.G_ema, fixed), f"{images:09}", images)
+                if images >= length or stop.is_set() or now - saved > every.save:
+                    save(run, who, shown, step, now - start)
+                    saved = now
+                bar.advance(batch)
+    if step * batch < length:
+        what = f"stopped and saved at {step * batch:,} of {length:,} images"
+        raise EshiError(what, "to go on: the same command", 130)
+    return folder
+
+
+def resume(who: Pupils, run: Run, shown: FaceSet) -> tuple[int, float]:
+    """The step to go on from and the seconds spent so far."""
+    if not run.state:
+        return 0, 0.0
+    for name, part in who.parts().items():
+        part.load_state_dict(run.state[name])
+    if run.state["faces"] != shown.content:
+        note("the face set has changed since this run was last saved; it goes on with what is there now")
+    return run.state["step"], run.state["seconds"]
+
+
+def save(run: Run, who: Pupils, shown: FaceSet, step: int, seconds: float) -> None:
+    images = step * run.recipe.batch
+    if not all(torch.isfinite(p).all() for network in (who.G, who.D) for p in network.parameters()):
+        diverged(run, images, "a weight is no longer a finite number")
+    state = {name: part.state_dict() for name, part in who.parts().items()}
+    run.save(state | {"step": step, "images": images, "seconds": seconds, "faces": shown.content})
+
+
+def check(run: Run, images: int, row: dict[str, float]) -> None:
+    for name, value in row.items():
+        if not math.isfinite(value):
+            diverged(run, images, f"{name} is {value}")
+
+
+def diverged(run: Run, images: int, why: str) -> None:
+    kept = f"the last good checkpoint, of {run.state['images']:,} images, is kept" if run.state else "nothing was saved"
+    what = f"training {run.folder} diverged before {images:,} images: {why}"
+    raise EshiError(what, f"{kept}; try lower rates in a new run: --set d_adam.lr=1e-4 --set g_adam.lr=1e-4 -o NEW", 1)
+
+
+def due(images: int, batch: int, every: int) -> bool:
+    """Did the step that ended at `images` cross a multiple of `every`?"""
+    return images // every > (images - batch) // every
+
+
+def facts(row: dict[str, float]) -> dict[str, str]:
+    """What stands beside the bar."""
+    names = {"epoch": "epoch", "loss_d": "D", "loss_g": "G", "D(real)": "D(real)", "D(fake)": "D(fake)"}
+    return {short: f"{row[key]:.2f}" for key, short in names.items() if key in row}
