@@ -83,12 +83,12 @@ def coerce(value: Any, wanted: Any, where: str) -> Any:
         return tuple(coerce(v, o, where) for v, o in zip(value, options, strict=True))
     elif wanted is bool and isinstance(value, bool):
         return value
-    elif wanted is int and not isinstance(value, bool | str) and int(value) == value:
+    elif wanted is int and isinstance(value, int | float) and not isinstance(value, bool) and value == int(value):
         return int(value)
-    elif wanted is float and not isinstance(value, bool):
+    elif wanted is float and isinstance(value, int | float | str) and not isinstance(value, bool):
         try:
             return float(value)
-        except (TypeError, ValueError):
+        except ValueError:
             pass
     elif wanted in (str, dict) and isinstance(value, wanted):
         return value

@@ -1,0 +1,35 @@
+"""Small real training, on synthetic pictures, on the CPU."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from eshi import image, recipe
+from eshi.recipe import Recipe
+
+torch.set_num_threads(2)
+
+
+@pytest.fixture(scope="session")
+def faces(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """150 coloured discs, 48 px"""
+    folder = tmp_path_factory.mktemp("data") / "faces"
+    ys, xs = np.mgrid[:48, :48]
+    for i in range(150):
+        rng = np.random.default_rng(i)
+        pixels = np.full((48, 48, 3), rng.integers(180, 256, 3), np.uint8)
+        pixels[(ys - rng.integers(16, 32)) ** 2 + (xs - rng.integers(16, 32)) ** 2 < 150] = rng.integers(0, 150, 3)
+        image.save(pixels, folder / f"{i}.png")
+    return folder
+
+
+@pytest.fixture
+def tiny() -> Recipe:
+    """20 steps of it take a second."""
+    return recipe.load(
+        "dcgan-64",
+        ["size=32", "batch=8", "images=160", "generator.width=4", "discriminator.width=4", "generator.latent=8",
+         "every.log=32", "every.sample=80", "ema=50"],
+    )  # fmt: skip
