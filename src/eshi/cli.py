@@ -68,6 +68,38 @@ def paint(parser: Parser) -> Verb:
 
 
 @verb
+def collect(parser: Parser) -> Verb:
+    """collect pictures by tags from a booru, with their origin; the same command again goes on"""
+    from eshi.gather.sites import QUALITIES, RATINGS, SITES
+
+    parser.add_argument("site", help=f"{', '.join(SITES)}, or any address that gallery-dl knows")
+    parser.add_argument("tags", nargs="?", default="", help="for example '1girl solo'")
+    parser.add_argument("-o", "--out", type=Path, default=Path("pictures"), help="the folder (pictures)")
+    parser.add_argument("--limit", type=int, metavar="N", help="at most N pictures")
+    parser.add_argument("--rating", choices=RATINGS, default="safe", help="the most that is kept (safe)")
+    parser.add_argument("--quality", choices=QUALITIES, default="sample", help="which file of a post (sample)")
+    parser.add_argument("--max-bytes", type=size_in_bytes, metavar="SIZE", help="stop after so much: 500MB, 2GB")
+    parser.add_argument("--min-free", type=size_in_bytes, metavar="SIZE", default=10**9, help="disk left free (1GB)")
+    parser.add_argument("--pause", type=float, default=1.0, help="seconds between two requests (1)")
+    parser.add_argument("--artists", action="store_true", help="also ask who drew it: one request more a post")
+    parser.add_argument("--account", type=Path, metavar="FILE", help="a gallery-dl settings file with your keys")
+    parser.add_argument("--dry-run", action="store_true", help="list what would come")
+
+    def run(a: Arguments) -> None:
+        import dataclasses
+
+        from eshi.gather.collect import collect
+
+        options = {k: getattr(a, k) for k in ("limit", "rating", "quality", "dry_run", "max_bytes", "min_free")}
+        summary = collect(a.site, a.tags, a.out, pause=a.pause, artists=a.artists, account=a.account, **options)
+        show(a, "\n".join(summary.lines()), **dataclasses.asdict(summary))
+        if summary.code:
+            sys.exit(summary.code)
+
+    return run
+
+
+@verb
 def recipes(parser: Parser) -> Verb:
     """list the shipped recipes, or show one"""
     parser.add_argument("recipe", nargs="?", help="a shipped recipe or a YAML file")
@@ -144,6 +176,13 @@ def draw(parser: Parser) -> Verb:
         show(a, f"{len(drawing.numbers)} faces in {where}", out=where, numbers=drawing.numbers, scores=drawing.scores)
 
     return run
+
+
+def size_in_bytes(text: str) -> int:
+    """500MB, 2GB or a plain number"""
+    units = {"KB": 10**3, "MB": 10**6, "GB": 10**9, "TB": 10**12}
+    number, unit = (text[:-2], units[text[-2:].upper()]) if text[-2:].upper() in units else (text, 1)
+    return int(float(number) * unit)
 
 
 def add_set(parser: Parser) -> None:

@@ -61,7 +61,7 @@ class Progress:
 
     def text(self) -> str:
         of = f"/{self.total:,}" if self.total else ""
-        words = [f"{self.done:,}{of} {self.unit}", f"{self.rate:,.0f}/s"]
+        words = [f"{self.done:,}{of} {self.unit}", f"{self.rate:,.0f}/s" if self.rate >= 10 else f"{self.rate:.2g}/s"]
         if self.total and self.rate:
             words.append(f"ETA {clock(max(0, self.total - self.done) / self.rate)}")
         return "  ".join(words + [f"{name} {value}" for name, value in self.facts.items()])
