@@ -209,6 +209,9 @@ def parse(words: list[str]) -> Arguments:
 
 def run(words: list[str]) -> int:
     """The exit code: 0, 2 for the user's input, 1 for the world, 130 after Ctrl-C."""
+    # libgomp's threads spin while they wait for one another; beside another busy program that made training up to 25
+    # times slower (docs/LOG.md). So they spin shortly, then sleep. It is read once, when torch is loaded.
+    os.environ.setdefault("GOMP_SPINCOUNT", "20000")
     try:
         a = parse(words)
         progress.quiet = a.quiet

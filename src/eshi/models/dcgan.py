@@ -20,15 +20,24 @@ def ladder(size: tuple[int, int], factor: int) -> list[tuple[int, int]]:
 
     Up, N = (W - 1)S - 2P + K; down, N = (W - K + 2P)/S + 1; with KERNELS both change the size by exactly S.
     """
+    steps = climb(size, factor)
+    if not reached(steps):
+        raise EshiError(unreachable(size, factor, steps), reachable(size, factor))
+    return steps
+
+
+def climb(size: tuple[int, int], factor: int) -> list[tuple[int, int]]:
     steps = [size]
-    while len(steps) == 1 or min(steps[0]) > 7:
+    while len(steps) == 1 or min(steps[0]) > STEM[-1]:
         by = factor if len(steps) == 1 else 2
         if any(side % by for side in steps[0]):
             break
         steps.insert(0, (steps[0][0] // by, steps[0][1] // by))
-    if min(steps[0]) not in STEM or len(steps) < 2:
-        raise EshiError(unreachable(size, factor, steps), reachable(size))
     return steps
+
+
+def reached(steps: list[tuple[int, int]]) -> bool:
+    return len(steps) > 1 and min(steps[0]) in STEM
 
 
 def unreachable(size: tuple[int, int], factor: int, steps: list[tuple[int, int]]) -> str:
@@ -44,13 +53,16 @@ def unreachable(size: tuple[int, int], factor: int, steps: list[tuple[int, int]]
     return f"size {size[0]}x{size[1]} cannot be reached: {way}; {why}"
 
 
-def reachable(size: tuple[int, int]) -> str:
-    """A hint naming the nearest sizes that work."""
-    sides = {stem * 2**doublings * factor for stem in STEM for doublings in range(8) for factor in KERNELS}
+def reachable(size: tuple[int, int], factor: int) -> str:
+    """A hint naming what would work."""
+    for other in KERNELS:
+        if reached(climb(size, other)):
+            return f"it can be with a last step of {other}: --set generator.last={other} --set discriminator.first={other}"
     if size[0] != size[1]:
         return "both sides must be halved equally often down to 3 to 7 px, as 64x96 = 4x6 times 16"
-    near = sorted((side for side in sides if side != size[0]), key=lambda side: abs(side - size[0]))[:4]
-    return f"near it: {', '.join(map(str, sorted(near)))} (where 3 divides the size, also with last: 3 and first: 3)"
+    sides = {stem * 2**doublings * factor for stem in STEM for doublings in range(8)}
+    near = sorted(sides, key=lambda side: abs(side - size[0]))[:4]
+    return f"near it: {', '.join(map(str, sorted(near)))}"
 
 
 def pair(size: int | tuple[int, int]) -> tuple[int, int]:

@@ -1,0 +1,6 @@
+"""Draws practice pictures with known attributes: the data set that is always there, with no network and no download."""
+
+from eshi.gather.painter.compose import face, picture
+from eshi.gather.painter.folder import paint
+
+__all__ = ["face", "paint", "picture"]

@@ -1,0 +1,66 @@
+"""Fills a folder with practice pictures: in parallel, resumable, the attributes written before the first stroke."""
+
+import json
+from functools import partial
+from pathlib import Path
+
+from eshi import image
+from eshi.errors import EshiError
+from eshi.gather.painter.compose import describe_face, describe_picture, face, picture
+from eshi.gather.workers import cores, spread
+from eshi.progress import Progress
+
+ATTRIBUTES = "attributes.jsonl"
+CHUNK = 8  # pictures a worker draws at a time
+ALONE = 32  # below this, starting workers takes longer than drawing
+SMALLEST, LARGEST = 16, 1024  # px, of a face
+
+
+def paint(folder: Path, count: int = 1000, seed: int = 0, faces: int | None = None, workers: int | None = None) -> Path:
+    """Draws pictures 0..count-1 of `seed` into `folder`; `faces` is the side of square faces, drawn instead."""
+    if count < 1:
+        raise EshiError(f"cannot paint {count} pictures", "give a count of at least 1")
+    if seed < 0:
+        raise EshiError(f"the seed {seed} is negative", "give a seed of 0 or more")
+    if faces is not None and not SMALLEST <= faces <= LARGEST:
+        raise EshiError(f"cannot paint faces of {faces} px", f"give a size of {SMALLEST} to {LARGEST}")
+    folder = Path(folder)
+    plan(folder, count, seed, faces)
+    todo = [number for number in range(count) if not (folder / name_of(number, faces)).exists()]
+    jobs = [(number, todo[number : number + CHUNK]) for number in range(0, len(todo), CHUNK)]
+    work = partial(draw, folder=folder, seed=seed, faces=faces)
+    crew = 1 if len(todo) < ALONE else min(workers or cores(), len(jobs))
+    with Progress("painting", count, "pictures", done=count - len(todo)) as bar:
+        for _, done in spread(work, jobs, crew):
+            bar.advance(done)
+    return folder
+
+
+def name_of(number: int, faces: int | None) -> str:
+    return f"{number:05}.{'png' if faces else 'jpg'}"
+
+
+def plan(folder: Path, count: int, seed: int, faces: int | None) -> None:
+    """Writes the attributes of all pictures; they depend on seed and number alone, so a killed run loses nothing."""
+    path = folder / ATTRIBUTES
+    lines = path.read_text().splitlines() if path.exists() else []
+    if lines and lines[0] != line(0, seed, faces):
+        problem = f"{folder} already holds other pictures (another seed, size or version)"
+        raise EshiError(problem, "choose another folder, or delete this one first")
+    if not lines and (folder / name_of(0, faces)).exists():
+        raise EshiError(f"{folder} holds pictures that eshi did not paint", "choose another folder")
+    if len(lines) < count:
+        lines += [line(number, seed, faces) for number in range(len(lines), count)]
+        image.write(path, ("\n".join(lines) + "\n").encode())
+
+
+def line(number: int, seed: int, faces: int | None) -> str:
+    facts = describe_face(number, seed, faces) if faces else describe_picture(number, seed)
+    return json.dumps({"file": name_of(number, faces)} | facts)
+
+
+def draw(numbers: list[int], folder: Path, seed: int, faces: int | None) -> int:
+    for number in numbers:
+        pixels = face(number, seed, faces)[0] if faces else picture(number, seed)[0]
+        image.save(pixels, folder / name_of(number, faces))
+    return len(numbers)
