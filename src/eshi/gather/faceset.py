@@ -83,7 +83,7 @@ class FaceSet:
     def batch(self, seed: int, step: int, count: int) -> np.ndarray:
         """(count, H, W, 3) uint8"""
         index, flips = self.picks(seed, step, count)
-        batch = self.images[index]
+        batch: np.ndarray = self.images[index]
         for i in np.flatnonzero(flips):  # OpenCV turns one around nine times faster than numpy's [:, ::-1]
             batch[i] = cv2.flip(batch[i], 1)
         return batch
