@@ -7,6 +7,7 @@ registries check them. The rest is this dataclass: its fields are the keys.
 import dataclasses
 import re
 import typing
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -91,7 +92,7 @@ class Recipe:
         return self
 
 
-def load(source: str | Path, overrides: list[str] | None = None) -> Recipe:
+def load(source: str | Path, overrides: Sequence[str] = ()) -> Recipe:
     """A shipped recipe by name or a YAML file, with `a.b=c` overrides."""
     path = Path(source)
     if path.suffix not in (".yaml", ".yml"):
@@ -110,13 +111,13 @@ def load(source: str | Path, overrides: list[str] | None = None) -> Recipe:
         raise EshiError(f"{where}: this is not YAML: {problem}", "eshi recipes dcgan-64 shows how one looks") from error
     if not isinstance(values, dict):
         raise EshiError(f"{path}: a recipe is a mapping of keys to values", "eshi recipes dcgan-64 shows one")
-    return parse({"name": path.stem} | values, overrides or [], str(path))
+    return parse({"name": path.stem} | values, overrides, f"recipe {source}")
 
 
-def parse(values: dict[str, Any], overrides: list[str] | None = None, where: str = "recipe") -> Recipe:
+def parse(values: dict[str, Any], overrides: Sequence[str] = (), where: str = "recipe") -> Recipe:
     """A recipe from plain values, as they stand in YAML or in a checkpoint."""
     values = {k: dict(v) if isinstance(v, dict) else v for k, v in values.items()}
-    for text in overrides or []:
+    for text in overrides:
         key, equals, value = text.partition("=")
         section, dot, option = key.strip().rpartition(".")
         if not equals or not option:

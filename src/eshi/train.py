@@ -4,6 +4,7 @@ import copy
 import math
 import time
 from collections import defaultdict
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -16,7 +17,7 @@ from eshi.errors import EshiError
 from eshi.gather.faceset import FaceSet, faceset
 from eshi.losses import Terms, total
 from eshi.progress import Progress, note
-from eshi.recipe import Recipe
+from eshi.recipe import Recipe, load
 from eshi.registry import AUGMENTATIONS, LOSSES
 from eshi.run import Run, networks, stoppable
 
@@ -86,9 +87,17 @@ def follow(G_ema: nn.Module, G: nn.Module, keep: float) -> None:
     torch._foreach_lerp_([mine[n] for n in floats], [its[n] for n in floats], 1 - keep)
 
 
-def train(faces: Path, recipe: Recipe, folder: Path) -> Path:
-    """Train `recipe` on `faces` in the run `folder`, from wherever that run stands, to the recipe's length."""
-    recipe.check()
+def train(
+    faces: Path | str, recipe: Recipe | Path | str = "dcgan-64", folder: Path | str | None = None,
+    overrides: Sequence[str] = (),
+) -> Path:  # fmt: skip
+    """Train on `faces` in the run `folder`, from wherever that run stands, to the recipe's length.
+
+    `overrides` such as "batch=64" apply to a recipe given by name or file. Without `folder`: runs/RECIPE-FACES.
+    """
+    faces = Path(faces)
+    recipe = (recipe if isinstance(recipe, Recipe) else load(recipe, overrides)).check()
+    folder = Path(folder or Path("runs") / f"{recipe.name}-{faces.resolve().stem}")
     engine = choose(recipe.engine.device, recipe.engine.precision)
     hold_memory(engine.device.type == "cpu")
     shown = faceset(

@@ -96,12 +96,12 @@ def clean(parser: Parser) -> Verb:
 
     def run(a: Arguments) -> None:
         from eshi.gather.clean import clean
-        from eshi.report import report
+        from eshi.report import faces_report
 
         options = {rule: getattr(a, rule) for rule in RULES if getattr(a, rule) is not None}
         options |= {"cascade": a.cascade} if a.cascade else {}
         found = clean(a.faces, smallest=a.min, finder=a.finder, score=a.score, undo=a.undo, **options)
-        page = report(a.faces)
+        page = faces_report(a.faces)
         counts = ", ".join(f"{count:,} {verdict}" for verdict, count in found.items())
         show(a, f"{a.faces}: {counts}\n  look at {page}", verdicts=found, report=page)
 
@@ -126,9 +126,9 @@ def faces(parser: Parser) -> Verb:
     def run(a: Arguments) -> None:
         from eshi.gather.credits import credits
         from eshi.gather.survey import survey, text
-        from eshi.report import report
+        from eshi.report import faces_report
 
-        found, page = survey(a.faces), report(a.faces)
+        found, page = survey(a.faces), faces_report(a.faces)
         written = credits(a.faces) if a.credits else ()
         lines = [text(found), "", f"look at {page}", *(f"credits in {path}" for path in written)]
         show(a, "\n".join(lines), **found, report=page, credits=written)

@@ -52,15 +52,15 @@ def train(parser: Parser) -> Verb:
     def run(a: Arguments) -> None:
         from eshi import recipe
 
-        before = a.out / "recipe.yaml" if a.out else None
-        source = a.recipe or (before if before and before.exists() else "dcgan-64")
+        mine = a.out / "recipe.yaml" if a.out else None  # a run that stands there goes on with its own
+        source = a.recipe or (mine if mine and mine.exists() else "dcgan-64")
         given = {"images": a.images, "seed": a.seed}
-        chosen = recipe.load(source, a.set + [f"{key}={value}" for key, value in given.items() if value is not None])
-        folder = a.out or Path("runs") / f"{chosen.name}-{a.faces.resolve().stem}"
+        sets = a.set + [f"{key}={value}" for key, value in given.items() if value is not None]
+        chosen = recipe.load(source, sets)  # its typos show before torch is loaded
 
         from eshi.train import train
 
-        train(a.faces, chosen, folder)
+        folder = train(a.faces, chosen, a.out)
         sheet = max((folder / "samples").glob("0*.png"))
         text = f"trained: {folder}\n  last sheet  {sheet}\n  next        eshi draw {folder}"
         show(a, text, run=folder, sheet=sheet)

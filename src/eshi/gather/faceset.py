@@ -24,7 +24,7 @@ from filelock import FileLock
 from eshi.errors import EshiError
 from eshi.gather.catalogue import rejected
 from eshi.image import SUFFIXES, Unreadable, decode
-from eshi.progress import Progress
+from eshi.progress import Progress, note
 
 FORMAT = 1  # of the pack; a change makes every pack anew
 
@@ -109,6 +109,10 @@ def faceset(
         path, size, np.load(pack / "images.npy", mmap_mode="r"), found["files"],
         np.array(found["keys"], np.uint64), found["skipped"], mirror, holdout,
     )  # fmt: skip
+    if faces.skipped:
+        reasons = [f"{name} ({why})" for name, why in list(faces.skipped.items())[:3]]
+        more = f" and {len(faces.skipped) - 3:,} more" if len(faces.skipped) > 3 else ""
+        note(f"{path}: left out {', '.join(reasons)}{more}")
     if len(faces) < need:
         lost = f", {len(faces.skipped)} unreadable" if faces.skipped else ""
         held = f", {len(faces.held_out)} held out for judging"

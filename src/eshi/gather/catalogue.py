@@ -1,0 +1,145 @@
+"""faces.sqlite: where every face came from, what was measured on it, and the verdict. Also what images a folder holds.
+
+Written in short transactions with SQLite's own journal, so a kill at any moment leaves a good file.
+"""
+
+import json
+import os
+import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from filelock import FileLock, Timeout
+
+from eshi.errors import EshiError
+from eshi.image import SUFFIXES
+
+NAME = "faces.sqlite"
+VERSION = 1  # of the tables
+ORIGIN = ("site", "post_url", "file_url", "tags", "artist", "rating")  # as eshi collect wrote them
+TABLES = """
+create table if not exists faces (
+    file text primary key, verdict text, detail text, twin text,
+    picture text, x int, y int, w int, h int, score real, source_size int,
+    site text, post_url text, file_url text, tags text, artist text, rating text);
+create table if not exists pictures (picture text primary key, faces int, small int, problem text);
+create table if not exists measures (file text primary key, stamp text, data blob, problem text);
+create table if not exists settings (name text primary key, value text);
+"""
+
+
+@contextmanager
+def opened(folder: Path) -> Iterator[sqlite3.Connection]:
+    """The catalogue of `folder`, made where there is none; only one program at a time may write it."""
+    lock = FileLock(folder / ".eshi" / "lock", timeout=0)
+    try:
+        (folder / ".eshi").mkdir(parents=True, exist_ok=True)
+        lock.acquire()
+    except Timeout as error:
+        raise EshiError(f"another eshi is at work on {folder}", "wait for it, or stop it", 1) from error
+    except OSError as error:
+        raise EshiError(f"cannot write in {folder}: {error.strerror or error}", "choose another folder", 1) from error
+    try:
+        base = connect(folder / NAME)
+        base.executescript(TABLES)
+        base.execute(f"pragma user_version = {VERSION}")
+        yield base
+        base.commit()
+        base.close()
+    except sqlite3.Error as error:
+        hint = "is the disk full, or the file read-only?"
+        raise EshiError(f"cannot write {folder / NAME}: {error}", hint, 1) from error
+    finally:
+        lock.release()
+
+
+def connect(path: Path) -> sqlite3.Connection:
+    base = sqlite3.connect(path, timeout=30)
+    base.row_factory = sqlite3.Row
+    try:
+        version = base.execute("pragma user_version").fetchone()[0]
+    except sqlite3.DatabaseError as error:
+        base.close()
+        raise EshiError(f"{path} is not a catalogue: {error}", "move it away; eshi clean makes a new one") from error
+    if version > VERSION:
+        base.close()
+        raise EshiError(f"{path} was made by a newer eshi (version {version}, this one reads {VERSION})", "update eshi")
+    return base
+
+
+@contextmanager
+def reading(folder: Path) -> Iterator[sqlite3.Connection | None]:
+    """The catalogue as it is, or None where there is none."""
+    path = folder / NAME
+    base = connect(path) if path.is_file() else None
+    try:
+        made = base and base.execute("select 1 from sqlite_master where name = 'faces'").fetchone()
+        yield base if made else None
+    except sqlite3.Error as error:
+        raise EshiError(f"cannot read {path}: {error}", "is another program writing it?", 1) from error
+    finally:
+        if base:
+            base.close()
+
+
+def rejected(folder: Path) -> set[str]:
+    """The files, relative to the folder, that a verdict keeps out of a face set."""
+    with reading(folder) as base:
+        rows = base.execute("select file from faces where verdict != 'keep'") if base else []
+        return {row["file"] for row in rows}
+
+
+def rows(folder: Path) -> list[dict[str, Any]]:
+    """Every face of the catalogue in the order of its name."""
+    with reading(folder) as base:
+        return [dict(row) for row in base.execute("select * from faces order by file")] if base else []
+
+
+def settle(base: sqlite3.Connection, where: Path, what: str, settings: dict[str, Any]) -> None:
+    """Keeps the settings of the first run; a later run that differs is refused, with the differences named."""
+    found = base.execute("select value from settings where name = ?", (what,)).fetchone()
+    if not found:
+        base.execute("insert into settings values (?, ?)", (what, json.dumps(settings)))
+        base.commit()
+        return
+    old, new = json.loads(found["value"]), json.loads(json.dumps(settings))
+    if old != new:
+        changed = [k for k in sorted(old | new) if old.get(k) != new.get(k)]
+        says = ", ".join(f"{k} {old.get(k)} (now {new.get(k)})" for k in changed)
+        hint = "repeat those, or choose another folder with -o"
+        raise EshiError(f"{where} was made with other settings: {says}", hint)
+
+
+def listing(folder: Path, without: Path | None = None) -> list[str]:
+    """Image names relative to the folder, sorted; hidden ones left out, a linked folder visited once."""
+    seen: set[str] = {os.path.realpath(without)} if without else set()
+
+    def walk(here: Path, prefix: str) -> Iterator[str]:
+        real = os.path.realpath(here)
+        if real in seen:
+            return
+        seen.add(real)
+        with os.scandir(here) as entries:
+            for entry in sorted(entries, key=lambda e: e.name):
+                if entry.name.startswith("."):
+                    continue
+                if entry.is_dir():
+                    yield from walk(Path(entry.path), prefix + entry.name + "/")
+                elif Path(entry.name).suffix.lower() in SUFFIXES:
+                    yield prefix + entry.name
+
+    if not folder.is_dir():
+        raise EshiError(f"there is no folder {folder}", "name the folder that holds the images")
+    return sorted(walk(folder, ""))
+
+
+def refresh(base: sqlite3.Connection, table: str, version: int) -> None:
+    """Empties `table` where an earlier version of its contents lies."""
+    name = f"version of {table}"
+    found = base.execute("select value from settings where name = ?", (name,)).fetchone()
+    if not found or found["value"] != str(version):
+        base.execute(f"delete from {table}")
+        base.execute("insert or replace into settings values (?, ?)", (name, str(version)))
+        base.commit()

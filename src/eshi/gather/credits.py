@@ -1,0 +1,61 @@
+"""Who drew the pictures behind a face set: CREDITS.csv for programs, CREDITS.md for people."""
+
+import csv
+import io
+from collections import defaultdict
+from pathlib import Path
+from typing import Any
+
+from eshi.errors import EshiError
+from eshi.gather import catalogue
+from eshi.image import write
+
+COLUMNS = ("picture", "faces", "artist", "site", "rating", "post_url", "file_url")
+
+
+def credits(folder: Path) -> tuple[Path, Path]:
+    """Every picture with a face that is kept, once."""
+    folder = Path(folder)
+    rows = [row for row in catalogue.rows(folder) if row["verdict"] in (None, "keep")]
+    if not rows:
+        raise EshiError(f"there are no catalogued faces in {folder}", "crop and clean them: eshi crop, eshi clean")
+    pictures: dict[str, dict[str, Any]] = {}
+    for row in rows:
+        name = row["picture"] or row["file"]
+        picture = pictures.setdefault(name, {**row, "picture": name, "faces": 0})
+        picture["faces"] += 1
+    listed = [pictures[name] for name in sorted(pictures)]
+    table = io.StringIO()
+    writer = csv.writer(table, lineterminator="\n")
+    writer.writerow(COLUMNS)
+    writer.writerows([picture[column] for column in COLUMNS] for picture in listed)
+    return (
+        write(folder / "CREDITS.csv", table.getvalue().encode()),
+        write(folder / "CREDITS.md", markdown(listed, len(rows)).encode()),
+    )
+
+
+def markdown(pictures: list[dict[str, Any]], faces: int) -> str:
+    by_artist: dict[str, list[dict[str, Any]]] = defaultdict(list)
+    for picture in pictures:
+        by_artist[picture["artist"] or ""].append(picture)
+    known = sorted((name for name in by_artist if name), key=lambda name: (-len(by_artist[name]), name))
+    lines = [
+        "# Credits", "",
+        f"{faces:,} faces from {len(pictures):,} pictures by {len(known):,} known artists. "
+        "The pictures belong to those who drew them.", "",
+    ]  # fmt: skip
+    for name in [*known, ""]:
+        if not by_artist.get(name):
+            continue
+        lines += [f"## {plain(name) or 'Artist not known'}", ""]
+        for picture in by_artist[name]:
+            url = picture["post_url"] or picture["file_url"]
+            lines.append(f"- [{plain(picture['picture'])}](<{url}>)" if url else f"- {plain(picture['picture'])}")
+        lines.append("")
+    return "\n".join(lines)
+
+
+def plain(words: str) -> str:
+    """No character of a name from elsewhere is taken for markup."""
+    return "".join("\\" + c if c in "\\`*_[]<>#|" else " " if c in "\r\n" else c for c in words)

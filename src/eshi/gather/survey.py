@@ -1,0 +1,100 @@
+"""What a face set holds, in numbers and words: verdicts, sizes, tags, hair colours."""
+
+import itertools
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+
+from eshi.gather import catalogue
+from eshi.gather.measure import measured
+
+HAIR = ("black", "grey", "white", "brown", "red", "orange", "blond", "green", "aqua", "blue", "purple", "pink")
+SIZES = (48, 64, 96, 128, 192, 256, 512)  # px: where the classes of the sources' sizes begin
+
+
+def survey(folder: Path, workers: int | None = None) -> dict[str, Any]:
+    """Counts by verdict, and of the faces that are kept: source sizes, tags, artists, sites, ratings, hair colours."""
+    folder = Path(folder)
+    with catalogue.opened(folder) as base:
+        files, measures, problems = measured(folder, base, workers)
+    rows = {row["file"]: row for row in catalogue.rows(folder)}
+    place = {file: i for i, file in enumerate(files)}
+    verdict = {file: (rows.get(file) or {}).get("verdict") or "not judged" for file in [*files, *problems]}
+    verdict |= dict.fromkeys(problems, "unreadable")
+    kept = [file for file in files if verdict[file] in ("keep", "not judged")]
+    origin = [rows[file] for file in kept if file in rows]
+    index = np.array([place[file] for file in kept], np.int64)
+    sides = measures["side"][index] if len(kept) else np.zeros(0, int)
+    source = [(rows.get(f) or {}).get("source_size") or int(s) for f, s in zip(kept, sides, strict=True)]
+    tags = Counter(tag for row in origin for tag in (row["tags"] or "").split())
+    return {
+        "folder": str(folder),
+        "faces": len(verdict),
+        "kept": len(kept),
+        "verdicts": dict(Counter(verdict.values()).most_common()),
+        "sides": {f"{side} px": n for side, n in Counter(map(int, sides)).most_common(5)},
+        "source sizes": classes(source),
+        "hair": hair_colours(measures["crown"][index]),
+        "tags": dict(tags.most_common(30)),
+        **{
+            f"{many}": dict(Counter(row[one] for row in origin if row[one]).most_common(10))
+            for one, many in (("artist", "artists"), ("site", "sites"), ("rating", "ratings"))
+        },
+        "pictures": len({row["picture"] for row in origin if row["picture"]}),
+    }
+
+
+def classes(sizes: list[int]) -> dict[str, int]:
+    edges = [0, *SIZES, 1 << 30]
+    counts = np.histogram(sizes, edges)[0]
+    between = [f"{a} to {b - 1}" for a, b in itertools.pairwise(SIZES)]
+    names = [f"under {SIZES[0]}", *between, f"{SIZES[-1]} up"]
+    return {f"{name} px": int(n) for name, n in zip(names, counts, strict=True) if n}
+
+
+def hair_colours(crowns: np.ndarray) -> dict[str, int]:
+    """Colour -> faces: the commonest one of each crown (N, 6, 12, 3), skin and paper left out where there is more."""
+    if not len(crowns):
+        return {}
+    hsv = cv2.cvtColor(np.ascontiguousarray(crowns).reshape(-1, crowns.shape[2], 3), cv2.COLOR_RGB2HSV)
+    hue, saturation, value = np.moveaxis(hsv.reshape(len(crowns), -1, 3).astype(int), 2, 0)
+    hue = hue * 2  # OpenCV halves the degrees
+    tone = np.full(hue.shape, HAIR.index("red"))
+    for least, name in ((16, "orange"), (38, "blond"), (66, "green"), (160, "aqua"), (200, "blue"), (255, "purple")):
+        tone[hue >= least] = HAIR.index(name)
+    tone[(hue >= 300) & (hue < 345)] = HAIR.index("pink")
+    tone[hue >= 345] = HAIR.index("red")
+    warm = (hue < 50) | (hue >= 345)
+    tone[(hue >= 16) & (hue < 38) & (saturation < 140) & (value > 180)] = HAIR.index("blond")
+    tone[((hue < 12) | (hue >= 345)) & (value > 190) & (saturation < 130)] = HAIR.index("pink")
+    tone[warm & (value < 175) & (saturation < 170)] = HAIR.index("brown")
+    pale = saturation < 34
+    tone[pale] = HAIR.index("grey")
+    tone[pale & (value > 195)] = HAIR.index("white")
+    tone[value < 70] = HAIR.index("black")
+    skin = (hue >= 8) & (hue < 44) & (saturation < 95) & (saturation >= 14) & (value > 205)
+    paper = pale & (value > 247)
+    votes = np.stack([((tone == i) & ~skin & ~paper).sum(1) for i in range(len(HAIR))], 1)
+    votes[:, HAIR.index("white")] += np.where(votes.sum(1) < 0.1 * hue.shape[1], paper.sum(1), 0)
+    found = Counter(votes.argmax(1).tolist())
+    return {HAIR[i]: n for i, n in found.most_common()}
+
+
+def text(found: dict[str, Any]) -> str:
+    """The survey as `eshi faces` prints it."""
+    lines = [f"{found['folder']}: {found['kept']:,} of {found['faces']:,} faces are kept", ""]
+    for title in ("verdicts", "source sizes", "hair", "sites", "ratings"):
+        if counts := found[title]:
+            most = max(counts.values())
+            width = max(map(len, map(str, counts)))
+            lines.append(title if title == "verdicts" else f"{title} of the kept")
+            lines += [f"  {name!s:{width}} {n:>8,}  {'█' * round(24 * n / most)}" for name, n in counts.items()]
+            lines.append("")
+    if found["tags"]:
+        lines.append("tags: " + ", ".join(f"{tag} {n:,}" for tag, n in list(found["tags"].items())[:15]))
+    if found["artists"]:
+        lines.append("artists: " + ", ".join(f"{name} {n:,}" for name, n in found["artists"].items()))
+    return "\n".join(lines).rstrip()

@@ -1,0 +1,117 @@
+"""What a face set says of itself: numbers, credits, and a page that needs nothing but itself."""
+
+import csv
+import re
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from eshi import image
+from eshi.errors import EshiError
+from eshi.gather import catalogue
+from eshi.gather.credits import credits
+from eshi.gather.survey import hair_colours, survey, text
+from eshi.report import faces_report
+
+
+def face(seed: int, hair: tuple[int, int, int] = (60, 90, 220)) -> np.ndarray:
+    pixels = np.random.default_rng(seed).integers(60, 200, (64, 64, 3), np.uint8)
+    pixels[:24] = hair
+    return pixels
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """Two faces of one picture, one of another artist, one rejected, one pair of near duplicates, one not judged."""
+    rows = [
+        ("a-0.png", "keep", None, None, "a.jpg", "絵師", "blue_hair smile"),
+        ("a-1.png", "keep", None, None, "a.jpg", "絵師", "blue_hair"),
+        ("b-0.png", "keep", None, None, "b.jpg", "[x](y)*", "smile"),
+        ("c-0.png", "blur", "sharp 0.5, less than 0.9", None, "c.jpg", "lost", "dull"),
+        ("d-0.png", "near-duplicate", "distance 0.012, mirrored", "a-0.png", "d.jpg", "twin", ""),
+        ("e-0.png", None, None, None, None, None, None),
+    ]
+    for i, (file, *_) in enumerate(rows):
+        image.save(face(i), tmp_path / file)
+    with catalogue.opened(tmp_path) as base:
+        for file, verdict, detail, twin, picture, artist, tags in rows:
+            base.execute(
+                "insert into faces (file, verdict, detail, twin, picture, artist, tags, site, post_url, source_size)"
+                " values (?, ?, ?, ?, ?, ?, ?, 'konachan', ?, 150)",
+                (file, verdict, detail, twin, picture, artist, tags, f"https://k/{picture}" if picture else None),
+            )
+    return tmp_path
+
+
+@pytest.mark.parametrize(
+    ("name", "colour"),
+    [("black", (30, 28, 35)), ("white", (228, 226, 232)), ("grey", (140, 140, 148)), ("brown", (120, 80, 55)),
+     ("red", (200, 40, 45)), ("orange", (240, 130, 40)), ("blond", (240, 205, 95)), ("green", (80, 170, 90)),
+     ("aqua", (70, 200, 205)), ("blue", (60, 90, 220)), ("purple", (140, 90, 210)), ("pink", (245, 150, 190))],
+)  # fmt: skip
+def test_hair_has_the_colour_one_would_say(name: str, colour: tuple[int, int, int]) -> None:
+    crown = np.full((1, 6, 12, 3), colour, np.uint8)
+    assert hair_colours(crown) == {name: 1}
+    crown[:, 4:] = (255, 224, 204)  # skin below
+    crown[:, :, :3] = 255  # paper beside
+    assert hair_colours(crown) == {name: 1}
+
+
+def test_survey_counts_what_is_kept(folder: Path) -> None:
+    found = survey(folder)
+    assert found["verdicts"] == {"keep": 3, "blur": 1, "near-duplicate": 1, "not judged": 1}
+    assert (found["faces"], found["kept"], found["pictures"]) == (6, 4, 2)
+    assert found["tags"] == {"blue_hair": 2, "smile": 2}  # not those of the rejected
+    assert found["artists"] == {"絵師": 2, "[x](y)*": 1}
+    assert found["hair"] == {"blue": 4}
+    assert found["source sizes"] == {"128 to 191 px": 4}
+    said = text(found)
+    assert "4 of 6 faces are kept" in said
+    assert "blue_hair 2" in said
+
+
+def test_a_plain_folder_has_a_survey_too(tmp_path: Path) -> None:
+    image.save(face(1), tmp_path / "a.png")
+    (tmp_path / "b.png").write_bytes(b"")
+    found = survey(tmp_path)
+    assert found["verdicts"] == {"not judged": 1, "unreadable": 1}
+    assert found["sides"] == {"64 px": 1}
+    assert faces_report(tmp_path).is_file()
+
+
+def test_credits_name_every_kept_picture_once(folder: Path) -> None:
+    table, words = credits(folder)
+    with table.open(newline="") as file:
+        rows = {row["picture"]: row for row in csv.DictReader(file)}
+    assert set(rows) == {"a.jpg", "b.jpg", "e-0.png"}
+    assert (rows["a.jpg"]["faces"], rows["a.jpg"]["artist"], rows["a.jpg"]["site"]) == ("2", "絵師", "konachan")
+    assert rows["a.jpg"]["post_url"] == "https://k/a.jpg"
+    page = words.read_text()
+    assert page.index("## 絵師") < page.index("## Artist not known")
+    assert "## \\[x\\](y)\\*" in page  # a name is not markup
+    assert "lost" not in page
+    with pytest.raises(EshiError, match="no catalogued faces"):
+        credits(folder.parent)
+
+
+def test_the_report_needs_nothing_but_itself(folder: Path) -> None:
+    with catalogue.opened(folder) as base:
+        base.execute("update faces set artist = '<script>alert(1)</script>' where file = 'b-0.png'")
+    page = faces_report(folder).read_text()
+    assert not re.findall(r"""(?:src|href)=(?!"data:|"#)""", page)
+    assert "url(" not in page
+    assert "<script" not in page
+    for title in ("kept", "near-duplicate", "blur", "not judged"):
+        assert f"<h2>{title}<span>" in page
+    assert page.count("<img") == 3 + 1 + 2 + 1  # the near duplicate stands beside its survivor
+    assert "prefers-color-scheme: dark" in page
+
+
+def test_a_large_report_stays_small(tmp_path: Path) -> None:
+    rng = np.random.default_rng(0)
+    for i in range(700):  # noise is the worst that can be inlined
+        image.save(rng.integers(0, 256, (96, 96, 3), np.uint8), tmp_path / f"{i}.png") if i < 12 else (
+            tmp_path / f"{i}.png"
+        ).symlink_to(tmp_path / f"{i % 12}.png")
+    assert faces_report(tmp_path).stat().st_size < 3_000_000
