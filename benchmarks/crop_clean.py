@@ -84,8 +84,7 @@ def bench_crop(work: Path, pictures: int, cascade: str, rounds: int) -> None:
     for name, values in took.items():
         wall, cpu = np.median(values, 0)
         print(
-            f"  {name:30} {pictures / wall:6.1f} pictures/s   x {base / wall:.2f}"
-            f"   ({pictures / cpu:.1f} a CPU second)"
+            f"  {name:30} {pictures / wall:6.1f} pictures/s   x {base / wall:.2f}   ({pictures / cpu:.1f} a CPU second)"
         )
 
 

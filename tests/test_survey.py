@@ -47,7 +47,7 @@ def folder(tmp_path: Path) -> Path:
 @pytest.mark.parametrize(
     ("name", "colour"),
     [("black", (30, 28, 35)), ("white", (228, 226, 232)), ("grey", (140, 140, 148)), ("brown", (120, 80, 55)),
-     ("red", (200, 40, 45)), ("orange", (240, 130, 40)), ("blond", (240, 205, 95)), ("green", (80, 170, 90)),
+     ("red", (200, 40, 45)), ("orange", (240, 130, 40)), ("blonde", (240, 205, 95)), ("green", (80, 170, 90)),
      ("aqua", (70, 200, 205)), ("blue", (60, 90, 220)), ("purple", (140, 90, 210)), ("pink", (245, 150, 190))],
 )  # fmt: skip
 def test_hair_has_the_colour_one_would_say(name: str, colour: tuple[int, int, int]) -> None:

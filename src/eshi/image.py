@@ -33,8 +33,8 @@ def decode(source: Path | IO[bytes], size: tuple[int, int] | None = None) -> Pix
                 raise Unreadable(f"{width} x {height} px is too small")
             if size:  # a JPEG can be decoded at a fraction of its size, at least twice what is wanted here
                 opened.draft("RGB", (2 * max(size), 2 * max(size)))
-            picture = ImageOps.exif_transpose(opened)
-            return fit(rgb(picture), size) if size else np.asarray(rgb(picture))
+            ImageOps.exif_transpose(opened, in_place=True)
+            return fit(rgb(opened), size) if size else np.asarray(rgb(opened))
     except Unreadable:
         raise
     except Image.DecompressionBombError as error:
@@ -55,7 +55,7 @@ def rgb(picture: Image.Image) -> Image.Image:
         picture = picture.convert("RGBA")
         white = Image.new("RGBA", picture.size, "white")
         return Image.alpha_composite(white, picture).convert("RGB")
-    return picture.convert("RGB")
+    return picture if picture.mode == "RGB" else picture.convert("RGB")  # which would copy
 
 
 def fit(picture: Image.Image, size: tuple[int, int]) -> Pixels:

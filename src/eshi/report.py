@@ -32,7 +32,7 @@ MEANING = {
 TITLE = {"keep": "kept"}
 SWATCH = {
     "black": "#26242b", "grey": "#8b8c95", "white": "#eceaf0", "brown": "#8a5a3c", "red": "#c8342f",
-    "orange": "#e8863a", "blond": "#ecc863", "green": "#5aa85b", "aqua": "#4fc3c7", "blue": "#4a72d6",
+    "orange": "#e8863a", "blonde": "#ecc863", "green": "#5aa85b", "aqua": "#4fc3c7", "blue": "#4a72d6",
     "purple": "#8a63c9", "pink": "#ee8fb4",
 }  # fmt: skip
 STYLE = """
@@ -59,7 +59,7 @@ section { margin-top: 2.75rem }
   padding: .1rem 0 }
 .row a { color: inherit; text-decoration: none } .row a:hover { color: var(--accent) }
 .row i { display: block; height: .55rem; border-radius: .3rem; background: var(--accent); min-width: 2px;
-  box-shadow: inset 0 0 0 1px rgb(128 128 128 / .25) }
+  box-shadow: inset 0 0 0 1px rgb(128 128 128 / .5) }
 .row b { text-align: right; font-weight: 450; color: var(--soft); font-variant-numeric: tabular-nums }
 .tags { display: flex; flex-wrap: wrap; gap: .4rem } .tags span { border: 1px solid var(--line); border-radius: 1rem;
   padding: .1rem .65rem; font-size: .85rem; overflow-wrap: anywhere } .tags b { color: var(--soft); font-weight: 400 }
@@ -131,9 +131,7 @@ def cards(found: dict[str, Any]) -> str:
     return "".join(parts)
 
 
-def bars(
-    title: str, counts: dict[str, int], links: dict[str, str], colours: dict[str, str] | None = None
-) -> str:
+def bars(title: str, counts: dict[str, int], links: dict[str, str], colours: dict[str, str] | None = None) -> str:
     most = max(counts.values(), default=1)
     rows = []
     for name, count in counts.items():

@@ -71,7 +71,7 @@ def crop(parser: Parser) -> Verb:
     def run(a: Arguments) -> None:
         from eshi.gather.crop import crop
 
-        options = {"cascade": a.cascade} if a.cascade else {}
+        options = {"cascade": str(a.cascade)} if a.cascade else {}
         found = crop(a.pictures, a.out, a.finder, a.size, a.margin, a.min, a.on, **options)
         problems = found.pop("problems")
         lines = [f"{a.out}: " + ", ".join(f"{count:,} {what}" for what, count in found.items() if count)]
@@ -99,7 +99,7 @@ def clean(parser: Parser) -> Verb:
         from eshi.report import faces_report
 
         options = {rule: getattr(a, rule) for rule in RULES if getattr(a, rule) is not None}
-        options |= {"cascade": a.cascade} if a.cascade else {}
+        options |= {"cascade": str(a.cascade)} if a.cascade else {}
         found = clean(a.faces, smallest=a.min, finder=a.finder, score=a.score, undo=a.undo, **options)
         page = faces_report(a.faces)
         counts = ", ".join(f"{count:,} {verdict}" for verdict, count in found.items())

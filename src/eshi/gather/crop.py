@@ -23,7 +23,7 @@ from eshi.image import Pixels, Unreadable, decode, fit, write
 from eshi.progress import Progress
 from eshi.registry import FINDERS
 
-COMMIT_SECONDS = 0.5  # pictures done since the last commit are done again after a kill, to the same bytes
+COMMIT_SECONDS = 2.0  # pictures done since the last commit are done again after a kill, to the same bytes
 FEW = 8  # pictures for which starting processes takes longer than the work
 
 

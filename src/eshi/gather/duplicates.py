@@ -170,9 +170,7 @@ def blocks(total: int) -> Iterator[np.ndarray]:
         start, size = start + size, min(2 * size, 512)
 
 
-def pairs(
-    index: Index, asked: np.ndarray, free: np.ndarray, near: float
-) -> Iterator[tuple[int, int, float, bool]]:
+def pairs(index: Index, asked: np.ndarray, free: np.ndarray, near: float) -> Iterator[tuple[int, int, float, bool]]:
     """(asked face, other face, distance, mirrored) of all that are near and still free."""
     for mirrored in (False, True):
         left, right = index.near(asked, mirrored)

@@ -12,7 +12,6 @@ import os
 import re
 import zipfile
 import zlib
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
@@ -22,7 +21,7 @@ import numpy as np
 from filelock import FileLock
 
 from eshi.errors import EshiError
-from eshi.gather.catalogue import rejected
+from eshi.gather import catalogue
 from eshi.image import SUFFIXES, Unreadable, decode
 from eshi.progress import Progress, note
 
@@ -126,9 +125,9 @@ def faceset(
 def listing(path: Path) -> dict[str, tuple[int, int]]:
     """Image name -> (bytes, time of change), hidden files and rejected faces left out."""
     if path.is_dir():
-        out = rejected(path)
-        found = {name: entry for name, entry in walk(path, "") if name not in out}
-        return dict(sorted(found.items()))
+        out = catalogue.rejected(path)
+        stats = {name: (path / name).stat() for name in catalogue.listing(path) if name not in out}
+        return {name: (stat.st_size, stat.st_mtime_ns) for name, stat in stats.items()}
     if not path.exists():
         raise EshiError(f"there is no folder or zip {path}", "practice faces: eshi paint faces/ --faces 64")
     if not zipfile.is_zipfile(path):
@@ -136,19 +135,6 @@ def listing(path: Path) -> dict[str, tuple[int, int]]:
     with zipfile.ZipFile(path) as archive:
         entries = {i.filename: (i.file_size, i.CRC) for i in archive.infolist() if not i.is_dir()}
     return {n: e for n, e in sorted(entries.items()) if wanted(n) and not n.startswith("__MACOSX")}
-
-
-def walk(folder: Path, prefix: str) -> Iterator[tuple[str, tuple[int, int]]]:
-    with os.scandir(folder) as entries:
-        for entry in entries:
-            name = prefix + entry.name
-            if entry.name.startswith("."):
-                continue
-            if entry.is_dir():
-                yield from walk(Path(entry.path), name + "/")
-            elif wanted(name):
-                stat = entry.stat()
-                yield name, (stat.st_size, stat.st_mtime_ns)
 
 
 def wanted(name: str) -> bool:

@@ -11,7 +11,7 @@ import numpy as np
 from eshi.gather import catalogue
 from eshi.gather.measure import measured
 
-HAIR = ("black", "grey", "white", "brown", "red", "orange", "blond", "green", "aqua", "blue", "purple", "pink")
+HAIR = ("black", "grey", "white", "brown", "red", "orange", "blonde", "green", "aqua", "blue", "purple", "pink")
 SIZES = (48, 64, 96, 128, 192, 256, 512)  # px: where the classes of the sources' sizes begin
 
 
@@ -63,12 +63,12 @@ def hair_colours(crowns: np.ndarray) -> dict[str, int]:
     hue, saturation, value = np.moveaxis(hsv.reshape(len(crowns), -1, 3).astype(int), 2, 0)
     hue = hue * 2  # OpenCV halves the degrees
     tone = np.full(hue.shape, HAIR.index("red"))
-    for least, name in ((16, "orange"), (38, "blond"), (66, "green"), (160, "aqua"), (200, "blue"), (255, "purple")):
+    for least, name in ((16, "orange"), (38, "blonde"), (66, "green"), (160, "aqua"), (200, "blue"), (255, "purple")):
         tone[hue >= least] = HAIR.index(name)
     tone[(hue >= 300) & (hue < 345)] = HAIR.index("pink")
     tone[hue >= 345] = HAIR.index("red")
     warm = (hue < 50) | (hue >= 345)
-    tone[(hue >= 16) & (hue < 38) & (saturation < 140) & (value > 180)] = HAIR.index("blond")
+    tone[(hue >= 16) & (hue < 38) & (saturation < 140) & (value > 180)] = HAIR.index("blonde")
     tone[((hue < 12) | (hue >= 345)) & (value > 190) & (saturation < 130)] = HAIR.index("pink")
     tone[warm & (value < 175) & (saturation < 170)] = HAIR.index("brown")
     pale = saturation < 34
