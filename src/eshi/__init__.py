@@ -17,6 +17,15 @@ HOMES = {
     "artist": "eshi.draw",
     "draw": "eshi.draw",
     "demo": "eshi.demo",
+    "collect": "eshi.gather.collect",
+    "crop": "eshi.gather.crop",
+    "clean": "eshi.gather.clean",
+    "survey": "eshi.gather.survey",
+    "credits": "eshi.gather.credits",
+    "faces_report": "eshi.report",
+    **dict.fromkeys(
+        ["sweep", "walk", "mix", "directions", "edit", "project", "look", "transfer", "favourites"], "eshi.explore"
+    ),
 }
 
 

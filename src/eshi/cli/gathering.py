@@ -2,6 +2,7 @@
 
 import sys
 from pathlib import Path
+from typing import Any
 
 from eshi.cli.command import Arguments, Parser, Verb, show, verb
 
@@ -18,8 +19,9 @@ def paint(parser: Parser) -> Verb:
         from eshi.gather.painter import paint
 
         folder = paint(a.folder, a.count, a.seed, a.faces)
-        kind = "faces" if a.faces else "pictures"
-        show(a, f"{a.count:,} {kind} in {folder}, described in {folder / 'attributes.jsonl'}", folder=folder)
+        kind, then = ("faces", f"train {folder} -r demo") if a.faces else ("pictures", f"crop {folder} -o faces/")
+        text = f"{a.count:,} {kind} in {folder}, described in {folder / 'attributes.jsonl'}\nnext: eshi {then}"
+        show(a, text, folder=folder)
 
     return run
 
@@ -61,7 +63,7 @@ def crop(parser: Parser) -> Verb:
     """cut the faces out of pictures; the same command again goes on"""
     parser.add_argument("pictures", type=Path, help="a folder of pictures, collected or not")
     parser.add_argument("-o", "--out", type=Path, default=Path("faces"), help="the folder of faces (faces)")
-    parser.add_argument("--finder", default="lbp", help="what finds the faces (lbp)")
+    parser.add_argument("--finder", default="net", help="what finds the faces: net, or lbp as in the write-ups (net)")
     parser.add_argument("--size", type=int, default=128, help="px a side; smaller faces stay as they are (128)")
     parser.add_argument("--margin", type=float, default=0.2, help="room around the box, in shares of it (0.2)")
     parser.add_argument("--min", type=int, default=48, help="px: the smallest face that is taken (48)")
@@ -71,7 +73,7 @@ def crop(parser: Parser) -> Verb:
     def run(a: Arguments) -> None:
         from eshi.gather.crop import crop
 
-        options = {"cascade": str(a.cascade)} if a.cascade else {}
+        options: dict[str, Any] = {"cascade": str(a.cascade)} if a.cascade else {}
         found = crop(a.pictures, a.out, a.finder, a.size, a.margin, a.min, a.on, **options)
         problems = found.pop("problems")
         lines = [f"{a.out}: " + ", ".join(f"{count:,} {what}" for what, count in found.items() if count)]

@@ -83,7 +83,7 @@ def shrink(face: Pixels, size: int) -> Pixels:
 
 
 def crop(
-    pictures: Path, faces: Path, finder: str = "lbp", size: int = 128, margin: float = 0.2, smallest: int = 48,
+    pictures: Path, faces: Path, finder: str = "net", size: int = 128, margin: float = 0.2, smallest: int = 48,
     on: str = "local", workers: int | None = None, **finder_options: Any,
 ) -> dict[str, Any]:  # fmt: skip
     """Counts of this run (pictures, faces, without a face, small, done before) and `problems`: file -> why not.

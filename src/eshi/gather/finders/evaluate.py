@@ -80,7 +80,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m eshi.gather.finders.evaluate", description=__doc__)
     parser.add_argument("boxes", type=Path, help="JSON: file -> boxes x y w h")
     parser.add_argument("images", type=Path, help="the folder of those files")
-    parser.add_argument("--finder", action="append", help="lbp (may be given several times)")
+    parser.add_argument("--finder", action="append", help="net or lbp (may be given several times)")
     parser.add_argument("--cascade", help="the cascade's file, for lbp")
     parser.add_argument("--min", type=int, default=48, dest="smallest", help="smallest face in pixels")
     parser.add_argument("--workers", type=int, default=1)
@@ -89,7 +89,7 @@ def main() -> int:
     print("| finder | found | of boxed | of visible | wrong | recall | of all visible | precision | s a megapixel |")
     print("|---|---|---|---|---|---|---|---|---|")
     try:
-        for name in given.finder or ["lbp"]:
+        for name in given.finder or ["net"]:
             cascade = {"cascade": given.cascade} if name == "lbp" and given.cascade else {}
             row = evaluate(given.boxes, given.images, name, given.workers, smallest=given.smallest, **cascade)
             print(
@@ -102,5 +102,7 @@ def main() -> int:
     return 0
 
 
-if __name__ == "__main__":
-    sys.exit(main())
+if __name__ == "__main__":  # under its own name, which the worker processes can import
+    from eshi.gather.finders import evaluate as named
+
+    sys.exit(named.main())

@@ -1,0 +1,76 @@
+"""The network of the finder `net`: one class, centre heatmap plus box, stride 8 (after CenterNet, arXiv:1904.07850, and
+the distances to the four sides of FCOS, arXiv:1904.01355)."""
+
+from pathlib import Path
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+STRIDE = 8
+
+
+def convolution(into: int, out: int, stride: int = 1, kernel: int = 3) -> nn.Sequential:
+    return nn.Sequential(
+        nn.Conv2d(into, out, kernel, stride, kernel // 2, bias=False), nn.BatchNorm2d(out), nn.ReLU(inplace=True)
+    )
+
+
+class Residual(nn.Module):
+    def __init__(self, width: int):
+        super().__init__()
+        self.first, self.second = convolution(width, width), convolution(width, width)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return x + self.second(self.first(x))
+
+
+class Network(nn.Module):
+    def __init__(self) -> None:
+        super().__init__()
+        self.fine = nn.Sequential(convolution(3, 16, 2), convolution(16, 24, 2), convolution(24, 48, 2), Residual(48))
+        self.middle = nn.Sequential(convolution(48, 64, 2), Residual(64))
+        self.coarse = nn.Sequential(convolution(64, 64, 2), Residual(64))
+        self.down_middle, self.down_fine = convolution(64, 64, kernel=1), convolution(64, 48, kernel=1)
+        self.join = convolution(48, 56)
+        self.head = nn.Conv2d(56, 5, 1)
+        nn.init.zeros_(self.head.weight)
+        nn.init.constant_(self.head.bias, 1.0)
+        nn.init.constant_(self.head.bias[:1], -4.0)  # so that the many empty cells do not rule the first steps
+
+    def forward(self, x: Tensor) -> Tensor:  # (N, 3, H, W) in [-1, 1], sides a multiple of 32
+        fine = self.fine(x)  # (N, 48, H/8, W/8)
+        middle = self.middle(fine)  # (N, 64, H/16, W/16)
+        coarse = self.coarse(middle)  # (N, 64, H/32, W/32)
+        middle = self.down_middle(middle + functional.interpolate(coarse, scale_factor=2.0, mode="nearest"))
+        fine = fine + self.down_fine(functional.interpolate(middle, scale_factor=2.0, mode="nearest"))
+        return self.head(self.join(fine))  # (N, 5, H/8, W/8): logit, log of left, top, right, bottom in cells
+
+
+def loss(out: Tensor, target: Tensor) -> tuple[Tensor, Tensor]:
+    """`target` (N, 7, h, w): heat, counts, weight of the box, left, top, right, bottom in cells."""
+    heat, counts, weight, sides = target[:, 0], target[:, 1], target[:, 2], target[:, 3:]
+    chance = out[:, 0].sigmoid().clamp(1e-4, 1 - 1e-4)
+    right = (heat > 0.999).float()
+    found = right * (1 - chance) ** 2 * chance.log()
+    empty = (1 - right) * (1 - heat) ** 4 * chance**2 * (1 - chance).log()
+    heat_loss = -((found + empty) * counts).sum() / right.sum().clamp(min=1)
+    guess = out[:, 1:].clamp(-4, 4).exp()
+    both = (torch.minimum(guess[:, 0], sides[:, 0]) + torch.minimum(guess[:, 2], sides[:, 2])) * (
+        torch.minimum(guess[:, 1], sides[:, 1]) + torch.minimum(guess[:, 3], sides[:, 3])
+    )
+    area = (guess[:, 0] + guess[:, 2]) * (guess[:, 1] + guess[:, 3])
+    true = (sides[:, 0] + sides[:, 2]) * (sides[:, 1] + sides[:, 3])
+    overlap = both / (area + true - both).clamp(min=1e-6)
+    return heat_loss, (weight * (1 - overlap)).sum() / weight.sum().clamp(min=1)
+
+
+def export(network: nn.Module, path: Path) -> None:
+    """ONNX with the batch norms folded into the convolutions, for any size that is a multiple of 32."""
+    temporary = path.with_suffix(".part.onnx")
+    torch.onnx.export(
+        network.eval(), (torch.zeros(1, 3, 128, 160),), str(temporary), dynamo=False, opset_version=13,
+        input_names=["pixels"], output_names=["cells"],
+        dynamic_axes={"pixels": {2: "height", 3: "width"}, "cells": {2: "rows", 3: "columns"}},
+    )  # fmt: skip
+    temporary.replace(path)
