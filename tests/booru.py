@@ -65,8 +65,15 @@ def make_posts(engine: str, safe: int, unsafe: int = 0, hidden: int = 0, deleted
         form = ("png", "jpeg")[number % 2]
         content = picture(1000 + number, form, (64, 48))
         posts.append(
-            Post(5000 - number, words[number % len(words)], content, {"png": "png", "jpeg": "jpg"}[form],
-                 slipped=kind == "unsafe", hidden=kind == "hidden", deleted=kind == "deleted")
+            Post(
+                5000 - number,
+                words[number % len(words)],
+                content,
+                {"png": "png", "jpeg": "jpg"}[form],
+                slipped=kind == "unsafe",
+                hidden=kind == "hidden",
+                deleted=kind == "deleted",
+            )
         )
     return posts
 
@@ -230,10 +237,23 @@ class Answer(BaseHTTPRequestHandler):
 
 def moebooru(root: str, post: Post) -> dict[str, Any]:
     told: dict[str, Any] = {
-        "id": post.id, "tags": post.tags, "created_at": 1_700_000_000 + post.id, "creator_id": 7, "author": "uploader",
-        "change": post.id, "source": f"https://example.org/{post.id}", "score": 3, "md5": post.md5,
-        "file_size": len(post.original), "is_shown_in_index": True, "rating": post.rating, "has_children": False,
-        "parent_id": None, "status": "deleted" if post.deleted else "active", "width": 64, "height": 48,
+        "id": post.id,
+        "tags": post.tags,
+        "created_at": 1_700_000_000 + post.id,
+        "creator_id": 7,
+        "author": "uploader",
+        "change": post.id,
+        "source": f"https://example.org/{post.id}",
+        "score": 3,
+        "md5": post.md5,
+        "file_size": len(post.original),
+        "is_shown_in_index": True,
+        "rating": post.rating,
+        "has_children": False,
+        "parent_id": None,
+        "status": "deleted" if post.deleted else "active",
+        "width": 64,
+        "height": 48,
         "preview_url": root + post.path("preview"),
     }
     if not (post.hidden or post.deleted):
@@ -246,11 +266,24 @@ def moebooru(root: str, post: Post) -> dict[str, Any]:
 
 def danbooru(root: str, post: Post) -> dict[str, Any]:
     told: dict[str, Any] = {
-        "id": post.id, "created_at": "2024-06-01T12:00:00.000-04:00", "source": f"https://example.org/{post.id}",
-        "rating": post.rating, "image_width": 64, "image_height": 48, "file_ext": post.suffix, "score": 3,
-        "file_size": len(post.original), "is_deleted": post.deleted, "is_banned": False, "parent_id": None,
-        "tag_string": f"{post.tags} somebody", "tag_string_general": post.tags, "tag_string_artist": "somebody",
-        "tag_string_character": "", "tag_string_copyright": "", "tag_string_meta": "",
+        "id": post.id,
+        "created_at": "2024-06-01T12:00:00.000-04:00",
+        "source": f"https://example.org/{post.id}",
+        "rating": post.rating,
+        "image_width": 64,
+        "image_height": 48,
+        "file_ext": post.suffix,
+        "score": 3,
+        "file_size": len(post.original),
+        "is_deleted": post.deleted,
+        "is_banned": False,
+        "parent_id": None,
+        "tag_string": f"{post.tags} somebody",
+        "tag_string_general": post.tags,
+        "tag_string_artist": "somebody",
+        "tag_string_character": "",
+        "tag_string_copyright": "",
+        "tag_string_meta": "",
     }
     if not post.hidden:
         names = {"file_url": "original", "large_file_url": "sample", "preview_file_url": "preview"}
@@ -262,10 +295,22 @@ def gelbooru(root: str, posts: list[Post], count: int, offset: int) -> bytes:
     lines = [f'<?xml version="1.0" encoding="UTF-8"?>\n<posts count="{count}" offset="{offset}">']
     for post in posts:
         told = {
-            "height": 48, "width": 64, "score": "", "rating": post.rating, "tags": f" {post.tags} ", "id": post.id,
-            "parent_id": "", "md5": post.md5, "change": 1_700_000_000, "creator_id": 7, "has_children": "false",
-            "created_at": "Sat Jun 01 12:00:00 +0000 2024", "source": f"https://example.org/?a=1&b={post.id}",
-            "status": "deleted" if post.deleted else "active", "has_notes": "false", "has_comments": "false",
+            "height": 48,
+            "width": 64,
+            "score": "",
+            "rating": post.rating,
+            "tags": f" {post.tags} ",
+            "id": post.id,
+            "parent_id": "",
+            "md5": post.md5,
+            "change": 1_700_000_000,
+            "creator_id": 7,
+            "has_children": "false",
+            "created_at": "Sat Jun 01 12:00:00 +0000 2024",
+            "source": f"https://example.org/?a=1&b={post.id}",
+            "status": "deleted" if post.deleted else "active",
+            "has_notes": "false",
+            "has_comments": "false",
             "preview_url": root + post.path("preview"),
         }
         if not (post.hidden or post.deleted):

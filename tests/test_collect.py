@@ -140,7 +140,9 @@ def test_limit_counts_pictures_of_the_search_and_size_counts_the_folder(tmp_path
 
 def test_a_rating_means_what_its_service_means_by_it() -> None:
     assert [sites.rating_of(engine, "s") for engine in ("moebooru", "danbooru", "other")] == [
-        "safe", "sensitive", "sensitive",
+        "safe",
+        "sensitive",
+        "sensitive",
     ]
     assert sites.rating_of("danbooru", "g") == sites.rating_of("gelbooru_v02", "general") == "safe"
     assert sites.rating_of("gelbooru", "sensitive") == "sensitive"
@@ -151,7 +153,9 @@ def test_a_rating_means_what_its_service_means_by_it() -> None:
 
 
 def test_addresses_and_their_errors(tmp_path: Path) -> None:
-    assert sites.source("konachan", "1girl solo", "safe").url == "https://konachan.com/post?tags=1girl%20solo%20rating%3As"
+    assert (
+        sites.source("konachan", "1girl solo", "safe").url == "https://konachan.com/post?tags=1girl%20solo%20rating%3As"
+    )
     assert sites.source("danbooru:http://host", "a", "any").url == "Danbooru:http://host/posts?tags=a"
     whole = "https://yande.re/pool/show/5"
     assert sites.source(whole, "", "safe").url == whole

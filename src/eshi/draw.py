@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from eshi import recipe, run
-from eshi.engine import render
+from eshi.engine import choose, render
 from eshi.errors import EshiError
 from eshi.recipe import Recipe
 
@@ -43,7 +43,9 @@ def artist(path: Path) -> Artist:
         D.load_state_dict(state["D"])
     except RuntimeError as error:
         raise EshiError(f"the weights in {path} do not fit its recipe", str(error).split("\n")[0], 1) from error
-    return Artist(found, state["images"], G.eval().requires_grad_(False), D.eval().requires_grad_(False))
+    cpu = choose("cpu", "fp32")
+    G, D = (cpu.place(network).eval().requires_grad_(False) for network in (G, D))
+    return Artist(found, state["images"], G, D)
 
 
 def draw(

@@ -53,7 +53,8 @@ def walk(parser: Parser) -> Verb:
             image.save(image.sheet(found.images), out)
         else:
             film(found.images, out, a.seconds)
-        text = f"{len(found.images)} frames in {out}\n  largest step {found.smoothness:.2f} x the mean ({found.measured_by})"
+        step = f"largest step {found.smoothness:.2f} x the mean, by {found.measured_by}"
+        text = f"{len(found.images)} frames in {out}\n  {step}"
         show(a, text, out=out, smoothness=found.smoothness)
 
     return run

@@ -300,8 +300,12 @@ class Ear:
         self.summary.new += 1
         rating = sites.rating_of(post["engine"], post.get("rating"))
         self.summary.listed.append(
-            {"post_url": sites.post_url(post), "file_url": post["fetched_url"], "rating": rating,
-             "tags": arrivals.words(post.get("tags") or post.get("tag_string"))}
+            {
+                "post_url": sites.post_url(post),
+                "file_url": post["fetched_url"],
+                "rating": rating,
+                "tags": arrivals.words(post.get("tags") or post.get("tag_string")),
+            }
         )
         self.bar.advance(1)
 

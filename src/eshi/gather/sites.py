@@ -26,31 +26,54 @@ class Engine:
 # On Moebooru `s` is safe; on Danbooru it is sensitive (swimwear, underwear), and only `g` is safe.
 ENGINES = {
     "moebooru": Engine(
-        "moebooru", "/post?tags={}", "/post/show/{}",
+        "moebooru",
+        "/post?tags={}",
+        "/post/show/{}",
         {"s": "safe", "q": "questionable", "e": "explicit"},
         {"safe": "rating:s", "sensitive": "rating:s", "questionable": "-rating:e"},
     ),
     "danbooru": Engine(
-        "Danbooru", "/posts?tags={}", "/posts/{}",
+        "Danbooru",
+        "/posts?tags={}",
+        "/posts/{}",
         {"g": "safe", "s": "sensitive", "q": "questionable", "e": "explicit"},
         {"safe": "rating:g", "sensitive": "rating:g,s", "questionable": "rating:g,s,q"},
     ),
     "gelbooru_v02": Engine(
-        "gelbooru_v02", "/index.php?page=post&s=list&tags={}", "/index.php?page=post&s=view&id={}",
+        "gelbooru_v02",
+        "/index.php?page=post&s=list&tags={}",
+        "/index.php?page=post&s=view&id={}",
         {"safe": "safe", "general": "safe", "questionable": "questionable", "explicit": "explicit"},
-        {"safe": "-rating:questionable -rating:explicit", "sensitive": "-rating:questionable -rating:explicit",
-         "questionable": "-rating:explicit"},
+        {
+            "safe": "-rating:questionable -rating:explicit",
+            "sensitive": "-rating:questionable -rating:explicit",
+            "questionable": "-rating:explicit",
+        },
     ),
     "gelbooru": Engine(
-        "gelbooru", "/index.php?page=post&s=list&tags={}", "/index.php?page=post&s=view&id={}",
+        "gelbooru",
+        "/index.php?page=post&s=list&tags={}",
+        "/index.php?page=post&s=view&id={}",
         {"general": "safe", "sensitive": "sensitive", "questionable": "questionable", "explicit": "explicit"},
-        {"safe": "rating:general", "sensitive": "-rating:questionable -rating:explicit",
-         "questionable": "-rating:explicit"},
+        {
+            "safe": "rating:general",
+            "sensitive": "-rating:questionable -rating:explicit",
+            "questionable": "-rating:explicit",
+        },
     ),
 }
 # Any other service: words that mean one thing everywhere. A lone `s` may be safe or sensitive: taken for the latter.
-OTHER = {"g": "safe", "safe": "safe", "general": "safe", "s": "sensitive", "sensitive": "sensitive",
-         "q": "questionable", "questionable": "questionable", "e": "explicit", "explicit": "explicit"}
+OTHER = {
+    "g": "safe",
+    "safe": "safe",
+    "general": "safe",
+    "s": "sensitive",
+    "sensitive": "sensitive",
+    "q": "questionable",
+    "questionable": "questionable",
+    "e": "explicit",
+    "explicit": "explicit",
+}
 SITES = {
     "konachan": ("moebooru", "https://konachan.com"),
     "yandere": ("moebooru", "https://yande.re"),
@@ -90,8 +113,13 @@ def source(site: str, tags: str, rating: str) -> Source:
         raise EshiError(f"eshi does not know how to search {root}", "give the whole address of a search there")
     name = ENGINES[engine].name if engine in ENGINES else word
     known = engine if engine in ENGINES else "other"
-    return Source(urlsplit(root).netloc, f"{name}:{root}{path}" if word else root + path, root, known,
-                  f"{engine}-" if word else "")
+    return Source(
+        urlsplit(root).netloc,
+        f"{name}:{root}{path}" if word else root + path,
+        root,
+        known,
+        f"{engine}-" if word else "",
+    )
 
 
 def search(engine: str, tags: str, rating: str) -> str:

@@ -57,7 +57,7 @@ def reachable(size: tuple[int, int], factor: int) -> str:
     """A hint naming what would work."""
     for other in KERNELS:
         if reached(climb(size, other)):
-            return f"it can be with a last step of {other}: --set generator.last={other} --set discriminator.first={other}"
+            return f"with a last step of {other} it can: --set generator.last={other} --set discriminator.first={other}"
     if size[0] != size[1]:
         return "both sides must be halved equally often down to 3 to 7 px, as 64x96 = 4x6 times 16"
     sides = {stem * 2**doublings * factor for stem in STEM for doublings in range(8)}

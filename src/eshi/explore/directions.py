@@ -1,0 +1,205 @@
+"""Directions in latent space that mean something: from G's first layer alone, from features, and from measures."""
+
+import io
+import zipfile
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from eshi import image
+from eshi.draw import Artist
+from eshi.engine import render
+from eshi.errors import EshiError, near_miss
+from eshi.explore.features import features, tensor
+from eshi.explore.latent import home_of, opened
+from eshi.explore.measures import COLOURED, Measure, measured
+from eshi.explore.page import labelled
+from eshi.progress import Progress, note
+
+UNLABELLED = 8  # kept of each kind that needs no labels
+FIRST = 2_000_000  # the seed that the drawings to learn from begin with, far from those people look at
+TOLD = 0.3  # the correlation from which on a measure follows from the latent, and is kept out of other directions
+SAME = 0.8  # the cosine from which on two measures are taken for one thing, which cannot change without itself
+DEVIATION = {"normal": 1.0, "uniform": 12**-0.5}  # of a coordinate; edits count in it
+
+
+@dataclass
+class Directions:
+    """`vectors` (K, latent), each of length 1. `correlations[i]` is that of the latent's share along direction i
+    with the measure `attributes[i]`, on drawings that the direction was not fitted to.
+    """
+
+    names: list[str]
+    kinds: list[str]  # measured, factor or pca
+    vectors: np.ndarray
+    attributes: list[str]
+    correlations: list[float]
+    colours: dict[str, np.ndarray] = field(default_factory=dict)  # hair, eyes -> (3, latent): RGB per unit
+    images: int = 0  # how far the run had been trained
+
+    def vector(self, name: str) -> np.ndarray:
+        if name not in self.names:
+            raise EshiError(f"this run has no direction '{name}'", near_miss(name, self.names))
+        found: np.ndarray = self.vectors[self.names.index(name)]
+        return found
+
+    def sheet(self, who: Artist, z: Tensor, reach: float = 3.0, steps: int = 9) -> np.ndarray:
+        shares = torch.linspace(-reach, reach, steps)[:, None] * DEVIATION[who.G.prior]
+        rows = [render(who.G, z + shares * torch.from_numpy(vector)) for vector in self.vectors]
+        words = []
+        for name, kind, attribute, r in zip(self.names, self.kinds, self.attributes, self.correlations, strict=True):
+            words.append(f"{name}\nr {r:+.2f}" if kind == "measured" else f"{name}\n{attribute} {r:+.2f}")
+        return labelled(rows, words)
+
+
+def directions(
+    run: Path | Artist, count: int = 2000, seed: int = FIRST, more: dict[str, Measure] | None = None
+) -> Directions:
+    """Draw `count` faces, measure them, and find what moves what. Kept with the run, where it has a folder."""
+    who, home = opened(run)
+    if count < 100:
+        raise EshiError(f"{count} drawings are too few to learn directions from", "--count starts at 100")
+    z = who.G.draw(count, seed)
+    drawn = []
+    with Progress("drawing faces to measure", count, "faces") as bar:
+        for part in torch.split(z, 64):
+            drawn.append(render(who.G, part))
+            bar.advance(len(part))
+    images, latents = np.concatenate(drawn), z.numpy()
+    fitted = count * 3 // 4  # the rest tells how well
+    known = {name: values for name, values in measured(images, more).items() if values[:fitted].std() > 1e-6}
+    ruled, colours = clean(latents[:fitted], {n: v[:fitted] for n, v in known.items()}, images[:fitted])
+    found = {name: ("measured", vector) for name, vector in ruled.items()}
+    found |= {f"factor{i + 1}": ("factor", vector) for i, vector in enumerate(factorised(who.G)[:UNLABELLED])}
+    seen = torch.cat([features(who, tensor(part))[0] for part in np.array_split(images, -(-count // 64))])
+    found |= {f"pca{i + 1}": ("pca", v) for i, v in enumerate(principal(latents[:fitted], seen[:fitted]))}
+    attributes, correlations = [], []
+    for name, (kind, vector) in found.items():
+        along = latents[fitted:] @ vector
+        rs = {other: correlation(along, known[other][fitted:]) for other in ([name] if kind == "measured" else known)}
+        best = max(rs, key=lambda other: abs(rs[other])) if rs else ""
+        attributes.append(best)
+        correlations.append(rs.get(best, 0.0))
+    vectors = np.array([vector for _, vector in found.values()], np.float32)
+    result = Directions(
+        list(found), [kind for kind, _ in found.values()], vectors, attributes, correlations, colours, who.images
+    )
+    if home:
+        save(result, home)
+        image.save(result.sheet(who, who.G.draw(1, 0)), home / "directions.png")
+    return result
+
+
+def correlation(a: np.ndarray, b: np.ndarray) -> float:
+    return float(np.corrcoef(a, b)[0, 1]) if a.std() > 0 and b.std() > 0 else 0.0
+
+
+def ridge(latents: np.ndarray, values: np.ndarray, weight: float = 20.0) -> np.ndarray:
+    """(latent,) or (latent, K): how much the values grow per unit; `weight` counts as so many faces of no effect."""
+    centred = latents - latents.mean(0)
+    scale = centred.var(0).mean()
+    square = centred.T @ centred + weight * scale * np.eye(latents.shape[1])
+    return np.asarray(np.linalg.solve(square, centred.T @ (values - values.mean(0))))
+
+
+def clean(
+    latents: np.ndarray, known: dict[str, np.ndarray], images: np.ndarray
+) -> tuple[dict[str, np.ndarray], dict[str, np.ndarray]]:
+    """Each measure's direction without the share that moves other measures; the same for hair and eye colours.
+
+    The whole face's light is no hindrance: it cannot stay when the hair changes.
+    """
+    slopes = {name: ridge(latents, values)[:, None] for name, values in known.items()}
+    tints = {n: ridge(latents, colour(images)) for n, colour in COLOURED.items() if n in known}  # (latent, 3)
+    everything = {name: np.hstack([slope, tints[name]]) if name in tints else slope for name, slope in slopes.items()}
+
+    told = {n for n, slope in slopes.items() if abs(correlation(latents @ slope[:, 0], known[n])) >= TOLD}
+
+    def without(vector: np.ndarray, name: str) -> np.ndarray:
+        apart = [n for n in sorted(told - {name, "light"}) if alike(slopes[name], slopes[n]) < SAME and name != "light"]
+        others = [everything[other] for other in apart]
+        if not others:
+            return vector
+        block = np.hstack(others)
+        basis, sizes, _ = np.linalg.svd(block / (np.linalg.norm(block, axis=0) + 1e-12), full_matrices=False)
+        basis = basis[:, sizes > 1e-3]
+        return np.asarray(vector - basis @ (basis.T @ vector))
+
+    ruled = {}
+    for name, slope in slopes.items():
+        vector = without(slope[:, 0], name)
+        ruled[name] = vector / max(float(np.linalg.norm(vector)), 1e-12)
+    return ruled, {name: without(tint, name).T.astype(np.float32) for name, tint in tints.items()}
+
+
+def alike(one: np.ndarray, other: np.ndarray) -> float:
+    return float(abs((one * other).sum()) / (np.linalg.norm(one) * np.linalg.norm(other) + 1e-12))
+
+
+def factorised(G: nn.Module) -> np.ndarray:
+    """(latent, latent): eigenvectors of A^T A, A being G's first layer, most moving first (Shen, Zhou 2020,
+    arXiv:2007.06600). The batch norm behind it scales what it gives, so it is part of A.
+    """
+    weight = first_layer(G)
+    sizes, vectors = np.linalg.eigh(weight @ weight.T)
+    return np.asarray(vectors[:, np.argsort(-sizes)].T, np.float32)
+
+
+def first_layer(G: nn.Module) -> np.ndarray:
+    """(latent, outputs)"""
+    modules = list(G.modules())
+    length = G.latent
+    for i, module in enumerate(modules):
+        if isinstance(module, nn.Linear) and module.in_features == length:
+            weight = module.weight.detach().T[:, :, None]
+        elif isinstance(module, nn.ConvTranspose2d | nn.Conv2d) and module.in_channels == length:
+            rows = module.weight.detach() if isinstance(module, nn.ConvTranspose2d) else module.weight.detach().mT
+            weight = rows.flatten(2)
+        else:
+            continue
+        after = modules[i + 1] if i + 1 < len(modules) else None
+        if isinstance(after, nn.BatchNorm1d | nn.BatchNorm2d) and after.running_var is not None:
+            scale = after.weight.detach() / (after.running_var + after.eps).sqrt()
+            weight = weight * scale[None, :, None]
+        return weight.flatten(1).double().cpu().numpy()
+    raise EshiError("this G has no first layer that takes its latent", "directions need one to factorise", 1)
+
+
+def principal(latents: np.ndarray, seen: Tensor) -> np.ndarray:
+    """(UNLABELLED, latent): what moves the principal components of the drawings' features."""
+    centred = seen - seen.mean(0)
+    torch.manual_seed(0)  # svd_lowrank begins at random
+    _, _, axes = torch.svd_lowrank(centred, q=UNLABELLED + 8, niter=4)
+    slopes = ridge(latents, (centred @ axes[:, :UNLABELLED]).numpy())
+    return np.asarray((slopes / np.maximum(np.linalg.norm(slopes, axis=0), 1e-12)).T, np.float32)
+
+
+def save(found: Directions, home: Path) -> Path:
+    memory = io.BytesIO()
+    arrays: dict[str, Any] = dict(vars(found))
+    arrays |= {f"colour_{name}": slope for name, slope in arrays.pop("colours").items()}
+    np.savez(memory, **arrays)
+    return image.write(home / "directions.npz", memory.getvalue())
+
+
+def saved(run: Path | Artist, who: Artist) -> Directions:
+    """What `directions` has kept with the run."""
+    file = home_of(run) / "directions.npz"
+    try:
+        with np.load(file, allow_pickle=False) as kept:
+            lists = {key: kept[key].tolist() for key in ("names", "kinds", "attributes", "correlations", "images")}
+            colours = {key[7:]: kept[key] for key in kept.files if key.startswith("colour_")}
+            found = Directions(vectors=kept["vectors"], colours=colours, **lists)
+    except FileNotFoundError:
+        raise EshiError(f"{run} has no directions yet", f"first: eshi directions {run}") from None
+    except (OSError, ValueError, KeyError, zipfile.BadZipFile) as error:
+        raise EshiError(f"cannot read {file}: it is damaged", f"find them anew: eshi directions {run}", 1) from error
+    if found.vectors.shape[1] != who.G.latent:
+        raise EshiError(f"{file} belongs to another G", f"find them anew: eshi directions {run}")
+    if found.images != who.images:
+        note(f"the directions were found at {found.images:,} images, the run is at {who.images:,}: find them anew")
+    return found

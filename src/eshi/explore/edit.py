@@ -1,0 +1,100 @@
+"""Change one thing about a face: along a named direction, or towards a colour of hair or eyes."""
+
+import re
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from eshi import image
+from eshi.draw import Artist
+from eshi.engine import render
+from eshi.errors import EshiError, near_miss
+from eshi.explore.directions import DEVIATION, Directions, saved
+from eshi.explore.latent import Latent, opened, resolve
+from eshi.explore.measures import COLOURED, COLOURS, Measure, measured
+
+AMOUNT = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)")
+FARTHEST = 4 * 0.5**0.5  # beyond the usual length of a normal latent: four of its standard deviations
+
+
+@dataclass
+class Edit:
+    """`images` leads from the face as it was to the face as it is; `changed` holds each measure before and after."""
+
+    images: np.ndarray
+    latent: np.ndarray
+    changed: dict[str, tuple[float, float]]
+
+    def sheet(self) -> np.ndarray:
+        return image.sheet(self.images, len(self.images))
+
+
+def edit(
+    run: Path | Artist,
+    point: Latent,
+    changes: dict[str, str | float],
+    found: Directions | None = None,
+    steps: int = 7,
+    more: dict[str, Measure] | None = None,
+) -> Edit:
+    """`{"hair": "pink", "smile": "+2"}`: colours by name or #rrggbb, amounts in standard deviations of the prior."""
+    who, home = opened(run)
+    if found is None:
+        found = saved(home or run, who)
+    if not changes or steps < 2:
+        raise EshiError("nothing to change", "for example: --set hair=pink --set smile=+2")
+    z = before = resolve(who, point, home)
+    for name, value in changes.items():  # all are checked before the first is done
+        wanted(found, name, value)
+    for name, value in changes.items():
+        amount = wanted(found, name, value)
+        if isinstance(amount, float):
+            z = z + amount * DEVIATION[who.G.prior] * torch.from_numpy(found.vector(name))
+            z = z.clamp(0, 1) if who.G.prior == "uniform" else z  # a normal one goes as far as it is told
+        else:
+            z = coloured(who, z, found.colours[name], COLOURED[name], amount)
+    shares = torch.linspace(0, 1, steps)[:, None]
+    images = render(who.G, before + shares * (z - before))
+    known = measured(images[[0, -1]], more)
+    return Edit(images, z.numpy(), {name: (float(v[0]), float(v[1])) for name, v in known.items()})
+
+
+def wanted(found: Directions, name: str, value: str | float) -> float | np.ndarray:
+    """An amount, or a colour (3,) in [0, 1]."""
+    if name not in found.names:
+        raise EshiError(f"this run has no direction '{name}'", near_miss(name, found.names))
+    if isinstance(value, int | float) or AMOUNT.fullmatch(value.strip()):
+        return float(value)
+    if name not in found.colours:
+        raise EshiError(f"{name}={value}: {name} takes an amount", f"for example: --set {name}=+2")
+    if re.fullmatch(r"#[0-9a-fA-F]{6}", value):
+        return np.array([int(value[i : i + 2], 16) for i in (1, 3, 5)], np.float32) / 255
+    if value not in COLOURS:
+        raise EshiError(f"no colour called '{value}'", near_miss(value, COLOURS))
+    return np.array(COLOURS[value], np.float32) / 255
+
+
+def kept(who: Artist, z: Tensor) -> Tensor:
+    """Within what the prior gives: uniform latents in [0, 1], normal ones not much longer than usual."""
+    if who.G.prior == "uniform":
+        return z.clamp(0, 1)
+    farthest = z.shape[-1] ** 0.5 + FARTHEST
+    shorter: Tensor = z * (farthest / z.norm(dim=-1, keepdim=True)).clamp(max=1)
+    return shorter
+
+
+def coloured(who: Artist, z: Tensor, slope: np.ndarray, colour: Measure, target: np.ndarray, turns: int = 4) -> Tensor:
+    """The shortest way to the colour as the slopes see it, gone as far as the drawings say; then again from there."""
+    shares = torch.linspace(0, 2, 17)[:, None]
+    back = torch.from_numpy(np.linalg.pinv(slope, rcond=0.05))  # (latent, 3)
+    for _ in range(turns):
+        missing = torch.from_numpy(target - colour(render(who.G, z[None]))[0])
+        tried = kept(who, z + shares * (back @ missing.float()))
+        off = np.linalg.norm(colour(render(who.G, tried)) - target, axis=1)
+        if off.argmin() == 0:
+            break
+        z = tried[int(off.argmin())]
+    return z

@@ -1,0 +1,59 @@
+"""Vector arithmetic on faces, shown as in figure 7 of the paper (Radford, Metz, Chintala 2015)."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from eshi import image
+from eshi.draw import Artist
+from eshi.engine import render
+from eshi.errors import EshiError
+from eshi.explore.expression import Reader, Term
+from eshi.explore.latent import favourites, opened, resolve
+from eshi.explore.page import INK, beside, word
+
+
+@dataclass
+class Mix:
+    """`around` (9, H, W, 3): the result in the middle (also `image`), noise about it elsewhere."""
+
+    expression: str
+    terms: list[Term]
+    operands: list[tuple[str, np.ndarray, np.ndarray]]  # sign, its points' drawings, the term's own drawing
+    latent: np.ndarray
+    image: np.ndarray
+    around: np.ndarray
+
+    def sheet(self) -> np.ndarray:
+        """Each term is a column, its examples above its value; then the result with its neighbours."""
+        blocks: list[np.ndarray] = []
+        for (sign, points, own), term in zip(self.operands, self.terms, strict=True):
+            if blocks or sign == "-":
+                blocks.append(word(sign))
+            alone = len(term.points) == 1 and torch.equal(term.points[0][1], term.value)
+            column = image.sheet(points if alone else np.concatenate([points, own[None]]), 1)
+            if not alone:  # a line above the value
+                column[-own.shape[0] - 4 : -own.shape[0] - 2] = INK
+            blocks.append(column)
+        return beside([*blocks, word("="), image.sheet(self.around, 3)])
+
+
+def mix(run: Path | Artist, expression: str, noise: float = 0.25, seed: int = 0) -> Mix:
+    """Evaluate an expression such as `mean(1,2,3) - mean(4,5,6) + miku`; `noise` is the paper's plus or minus 0.25."""
+    who, home = opened(run)
+    names = list(favourites(home)) if home else []
+    try:
+        terms = Reader(expression, lambda word: resolve(who, word, home), names).terms()
+    except RecursionError:
+        raise EshiError("the expression is nested too deeply", "keep parts of it: eshi favourites RUN add") from None
+    result = torch.stack([term.value if term.sign == "+" else -term.value for term in terms]).sum(0)
+    random = np.random.default_rng(seed).uniform(-noise, noise, (9, len(result))).astype(np.float32)
+    random[4] = 0
+    around = render(who.G, result + torch.from_numpy(random))
+    operands = [
+        (term.sign, render(who.G, torch.stack([z for _, z in term.points])), render(who.G, term.value[None])[0])
+        for term in terms
+    ]
+    return Mix(expression, terms, operands, result.numpy(), around[4], around)

@@ -1,0 +1,95 @@
+"""Write-up E's horizontal comparison: one latent coordinate moved evenly over the prior's range."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from eshi.draw import Artist
+from eshi.engine import render
+from eshi.errors import EshiError
+from eshi.explore.latent import Latent, opened, resolve_all
+from eshi.explore.measures import Measure, measured
+from eshi.explore.page import labelled
+
+RANGES = {"normal": (-2.5, 2.5), "uniform": (0.0, 1.0)}  # 99 % of a normal prior; all of a uniform one
+CLEAR = 0.5  # a measure that moves by so many of its own standard deviations is what a coordinate changes
+
+
+@dataclass
+class Sweep:
+    """`images` (rows, steps, H, W, 3): a row is one coordinate at `values`; `effects` in pixel levels."""
+
+    images: np.ndarray
+    dims: list[int]
+    points: list[Latent]
+    values: np.ndarray
+    effects: list[float]
+    labels: list[str]
+
+    def sheet(self) -> np.ndarray:
+        several = len({str(point) for point in self.points}) > 1
+        rows = zip(self.dims, self.points, self.labels, strict=True)
+        words = [(f"{dim} of {point}" if several else f"{dim}") + f"\n{label}".rstrip() for dim, point, label in rows]
+        return labelled(list(self.images), words)
+
+
+def sweep(
+    run: Path | Artist,
+    dims: list[int] | Literal["auto"] = "auto",
+    points: list[Latent] | None = None,
+    steps: int = 20,
+    rows: int = 8,
+    more: dict[str, Measure] | None = None,
+) -> Sweep:
+    """A row for each coordinate of each point; `auto` takes the `rows` coordinates that change the picture most."""
+    who, home = opened(run)
+    points = [0] if points is None else points
+    if steps < 2 or rows < 1 or not points:
+        raise EshiError(f"a sweep of {steps} steps and {rows} rows shows nothing", "--steps starts at 2, --rows at 1")
+    length = who.G.latent
+    if dims != "auto" and (wrong := [dim for dim in dims if not 0 <= dim < length]):
+        raise EshiError(f"there is no coordinate {wrong[0]}", f"this G has {length}: 0 to {length - 1}")
+    effects, labels = rank(who, list(range(length)) if dims == "auto" else dims, more)
+    chosen = sorted(effects, key=lambda dim: -effects[dim])[:rows] if dims == "auto" else dims
+    low, high = RANGES[who.G.prior]
+    values = torch.linspace(low, high, steps)
+    starts = resolve_all(who, points, home)
+    moved = torch.cat([along(z, dim, values) for z in starts for dim in chosen])
+    images = render(who.G, moved)
+    every = [dim for _ in points for dim in chosen]
+    return Sweep(
+        images.reshape(len(every), steps, *images.shape[1:]),
+        every,
+        [point for point in points for _ in chosen],
+        values.numpy(),
+        [effects[dim] for dim in every],
+        [labels[dim] for dim in every],
+    )
+
+
+def along(z: Tensor, dim: int, values: Tensor) -> Tensor:
+    out = z.repeat(len(values), 1)
+    out[:, dim] = values
+    return out
+
+
+def rank(who: Artist, dims: list[int], more: dict[str, Measure] | None, count: int = 8) -> tuple[dict, dict]:
+    """For each coordinate: how many pixel levels its two ends lie apart on `count` faces, and what else tells them."""
+    base = who.G.draw(256, 1_000_000)
+    spread = {name: values.std() + 1e-6 for name, values in measured(render(who.G, base), more).items()}
+    low, high = RANGES[who.G.prior]
+    effects, labels = {}, {}
+    for dim in dims:
+        ends = base[:count].repeat(2, 1)
+        ends[:count, dim], ends[count:, dim] = low, high
+        images = render(who.G, ends)
+        effects[dim] = float(np.abs(images[:count].astype(np.float32) - images[count:]).mean())
+        known = measured(images, more)
+        change = {name: float((v[count:] - v[:count]).mean() / spread[name]) for name, v in known.items()}
+        name = max(change, key=lambda n: abs(change[n]))
+        labels[dim] = f"{name} {change[name]:+.1f}" if abs(change[name]) >= CLEAR else ""
+    return effects, labels

@@ -1,0 +1,28 @@
+"""Small artists that learned nothing, but draw more than grey."""
+
+from pathlib import Path
+
+import torch
+
+from eshi.draw import Artist
+from eshi.recipe import load
+from eshi.run import Run, networks
+
+
+def made(latent: int = 8, prior: str = "normal") -> Artist:
+    small = ["size=32", "generator.width=4", "discriminator.width=4", "generator.init=default"]
+    recipe = load("dcgan-64", [*small, f"generator.latent={latent}", f"generator.prior={prior}"])
+    torch.manual_seed(1)
+    G, D = networks(recipe)
+    for norm in (m for m in G.modules() if isinstance(m, torch.nn.BatchNorm2d)):
+        norm.momentum = None  # what one batch shows, so that it draws more than grey
+    with torch.no_grad():
+        list(G.parameters())[-1].mul_(4)
+        G.train()(G.draw(64, 0))
+    return Artist(recipe, 0, G.eval().requires_grad_(False), D.eval().requires_grad_(False))
+
+
+def kept(who: Artist, folder: Path) -> Path:
+    with Run(folder, who.recipe) as run:
+        run.save({"G": who.G.state_dict(), "D": who.D.state_dict(), "images": 0})
+    return folder
