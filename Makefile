@@ -1,3 +1,4 @@
+# ESHI_DATA: a folder with lbpcascade_animeface.xml and face sets, for what measures on real pictures.
 # Two commands do everything on a machine with python3 (3.11 or newer) and make:
 #   make demo   paint, train and draw, in minutes, without data or network
 #   make test   the fast tests
@@ -22,6 +23,8 @@ lint: $(READY)
 
 bench: $(READY)
 	$(BIN)/python benchmarks/train_speed.py
+	$(BIN)/python benchmarks/draw_speed.py
+	$(BIN)/python benchmarks/crop_clean.py $(if $(ESHI_DATA),--cascade $(ESHI_DATA)/lbpcascade_animeface.xml)
 
 $(READY): pyproject.toml constraints.txt
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "eshi needs Python 3.11 or newer: make PYTHON=python3.12")'
