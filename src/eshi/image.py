@@ -99,7 +99,7 @@ def encode(image: Pixels, kind: str = "png", **options: object) -> bytes:
 def save(image: Pixels, path: Path) -> Path:
     """Written under another name first, so that no half picture ever bears the real one."""
     kind = {".jpg": "jpeg", ".jpeg": "jpeg", ".webp": "webp"}.get(path.suffix.lower(), "png")
-    return write(path, encode(image, kind, **({} if kind == "png" else {"quality": 95})))
+    return write(path, encode(image, kind, **({"compress_level": 3} if kind == "png" else {"quality": 95})))
 
 
 def write(path: Path, content: bytes) -> Path:
