@@ -3,7 +3,9 @@
 import dataclasses
 import json
 import os
+import shutil
 import signal
+import sqlite3
 import subprocess
 import sys
 import time
@@ -15,6 +17,7 @@ import torch
 from eshi import recipe, run
 from eshi.draw import artist, draw
 from eshi.errors import EshiError
+from eshi.gather.clean import clean
 from eshi.recipe import Recipe
 from eshi.registry import LOSSES
 from eshi.train import train
@@ -79,6 +82,17 @@ def test_the_run_folder_tells_what_happened(faces: Path, tiny: Recipe, tmp_path:
     assert recipe.load(folder / "recipe.yaml") == tiny
     assert list((folder / "tensorboard").glob("events*"))
     assert not list(folder.glob("*.part"))
+
+
+def test_whose_pictures_it_learned_from_travels_with_the_run(faces: Path, tiny: Recipe, tmp_path: Path) -> None:
+    shutil.copytree(faces, tmp_path / "faces", ignore=shutil.ignore_patterns(".eshi"))
+    clean(tmp_path / "faces", blur=0, flat=0, near=0)
+    with sqlite3.connect(tmp_path / "faces" / "faces.sqlite") as base:
+        base.execute("update faces set picture = 'a.jpg', artist = 'somebody', post_url = 'https://example.org/1'")
+    base.close()
+    folder = train(tmp_path / "faces", longer(tiny, "8"), tmp_path / "run")
+    assert "somebody" in (folder / "CREDITS.csv").read_text()
+    assert not (tmp_path / "faces" / "CREDITS.csv").exists()
 
 
 def test_the_fixed_latents_are_the_sheet_that_draw_makes(faces: Path, tiny: Recipe, tmp_path: Path) -> None:

@@ -14,6 +14,7 @@ from torch import Tensor, nn
 
 from eshi.engine import Engine, choose, hold_memory, render, seed_everything
 from eshi.errors import EshiError
+from eshi.gather.credits import credits
 from eshi.gather.faceset import FaceSet, faceset
 from eshi.losses import Terms, total
 from eshi.progress import Progress, note
@@ -109,6 +110,8 @@ def train(
     fixed = who.G.draw(SHEET, recipe.seed)
     with Run(folder, recipe) as run, stoppable() as stop:
         step, seconds = resume(who, run, shown)
+        if (faces / "faces.sqlite").exists():
+            credits(faces, folder)  # whose pictures a run learned from travels with it
         if not run.state:
             run.sheet(shown.batch(recipe.seed, 0, min(SHEET, epoch)), "real", 0)
             run.sheet(render(who.G_ema, fixed), f"{0:09}", 0)

@@ -13,9 +13,10 @@ from eshi.image import write
 COLUMNS = ("picture", "faces", "artist", "site", "rating", "post_url", "file_url")
 
 
-def credits(folder: Path) -> tuple[Path, Path]:
-    """Every picture with a face that is kept, once."""
+def credits(folder: Path, into: Path | None = None) -> tuple[Path, Path]:
+    """Every picture with a face that is kept, once; written beside the faces, or `into` the run that learns them."""
     folder = Path(folder)
+    into = into or folder
     rows = [row for row in catalogue.rows(folder) if row["verdict"] in (None, "keep")]
     if not rows:
         raise EshiError(f"there are no catalogued faces in {folder}", "crop and clean them: eshi crop, eshi clean")
@@ -30,8 +31,8 @@ def credits(folder: Path) -> tuple[Path, Path]:
     writer.writerow(COLUMNS)
     writer.writerows([picture[column] for column in COLUMNS] for picture in listed)
     return (
-        write(folder / "CREDITS.csv", table.getvalue().encode()),
-        write(folder / "CREDITS.md", markdown(listed, len(rows)).encode()),
+        write(into / "CREDITS.csv", table.getvalue().encode()),
+        write(into / "CREDITS.md", markdown(listed, len(rows)).encode()),
     )
 
 
