@@ -135,7 +135,7 @@ def train(
                 if images >= length or stop.is_set() or now - saved > every.save:
                     save(run, who, shown, step, now - start)
                     saved = now
-                bar.advance(batch)
+                bar.advance(batch, step=f"{step:,}")
     if step * batch < length:
         what = f"stopped and saved at {step * batch:,} of {length:,} images"
         raise EshiError(what, "to go on: the same command", 130)
