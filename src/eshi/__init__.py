@@ -22,7 +22,9 @@ HOMES = {
     "clean": "eshi.gather.clean",
     "survey": "eshi.gather.survey",
     "credits": "eshi.gather.credits",
-    "faces_report": "eshi.report",
+    "judge": "eshi.judge.compare",
+    "runs": "eshi.logbook",
+    **dict.fromkeys(["faces_report", "run_report"], "eshi.report"),
     **dict.fromkeys(
         ["sweep", "walk", "mix", "directions", "edit", "project", "look", "transfer", "favourites"], "eshi.explore"
     ),

@@ -34,8 +34,9 @@ class Drawing:
 
 
 def artist(path: Path) -> Artist:
-    """From a run folder or a checkpoint file alone."""
-    state: dict[str, Any] = run.load(Path(path))
+    """From a checkpoint file alone, or from a run folder: its best step, where the judge has named one."""
+    path = Path(path)
+    state: dict[str, Any] = run.load(path / "best.pt" if (path / "best.pt").exists() else path)
     found = recipe.parse(state["recipe"], where=f"the recipe in {path}").check()
     G, D = run.networks(found)
     try:

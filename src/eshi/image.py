@@ -62,7 +62,7 @@ def fit(picture: Image.Image, size: tuple[int, int]) -> Pixels:
     """Short side to the target with antialiasing, then the centre: one resampling of the centred box."""
     (width, height), (to_width, to_height) = picture.size, size
     scale = min(width / to_width, height / to_height)
-    box_width, box_height = to_width * scale, to_height * scale
+    box_width, box_height = min(width, to_width * scale), min(height, to_height * scale)  # 660 * (1000 / 660) > 1000
     left, top = (width - box_width) / 2, (height - box_height) / 2
     box = (left, top, left + box_width, top + box_height)
     return np.asarray(picture.resize(size, Image.Resampling.LANCZOS, box=box, reducing_gap=3.0))

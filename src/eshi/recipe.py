@@ -5,6 +5,7 @@ registries check them. The rest is this dataclass: its fields are the keys.
 """
 
 import dataclasses
+import operator
 import re
 import typing
 from collections.abc import Sequence
@@ -41,6 +42,20 @@ class Data:
 
 
 @dataclass
+class Judge:
+    every: int = 20_000  # images between two judgements; 0: none
+    drawings: int = 500  # that each looks at
+    budget: float = 0.05  # share of the training time that judging may take; 1: no limit
+
+
+@dataclass
+class Guard:
+    action: typing.Literal["stop", "rollback", "warn"] = "stop"  # when a run is dying
+    patience: int = 2  # bad judgements in a row that are taken for dying
+    times: int = 3  # rollbacks, before it stops
+
+
+@dataclass
 class Engine:
     device: typing.Literal["auto", "cpu", "cuda", "mps"] = "auto"
     precision: typing.Literal["auto", "fp32", "bf16"] = "auto"
@@ -65,6 +80,8 @@ class Recipe:
     d_adam: Adam = field(default_factory=Adam)
     data: Data = field(default_factory=Data)
     every: Every = field(default_factory=Every)
+    judge: Judge = field(default_factory=Judge)
+    guard: Guard = field(default_factory=Guard)
     engine: Engine = field(default_factory=Engine)
 
     @property
@@ -131,11 +148,14 @@ def parse(values: dict[str, Any], overrides: Sequence[str] = (), where: str = "r
     recipe: Recipe = build(Recipe, values, where)
     if not re.fullmatch(r"\d+(\.\d+)?([kM]?|epochs?)", recipe.images):
         raise EshiError(f"{where}: images: '{recipe.images}' is no length", "for example 300, 400k, 2.5M or 20epochs")
-    for key, least in (("batch", 1), ("d_every", 1), ("g_every", 1), ("ema", 0), ("seed", 0)):
-        if getattr(recipe, key) < least:
-            raise EshiError(f"{where}: {key}: {getattr(recipe, key)} is below {least}", f"try --set {key}={least}")
-    if not 0 <= recipe.data.holdout < 1:
-        raise EshiError(f"{where}: data.holdout: {recipe.data.holdout} is not a share", "try --set data.holdout=0.05")
+    least = {"batch": 1, "d_every": 1, "g_every": 1, "ema": 0, "seed": 0, "guard.patience": 1, "guard.times": 0}
+    for key, lowest in (least | {"judge.every": 0, "judge.drawings": 20}).items():
+        value = operator.attrgetter(key)(recipe)
+        if value < lowest:
+            raise EshiError(f"{where}: {key}: {value} is below {lowest}", f"try --set {key}={lowest}")
+    for key, share in (("data.holdout", recipe.data.holdout), ("judge.budget", recipe.judge.budget)):
+        if not 0 <= share <= 1 or (share == 1 and key == "data.holdout"):
+            raise EshiError(f"{where}: {key}: {share} is not a share", f"try --set {key}=0.05")
     return recipe
 
 

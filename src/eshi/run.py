@@ -23,7 +23,7 @@ from eshi.recipe import Recipe
 from eshi.registry import DISCRIMINATORS, GENERATORS
 
 FORMAT = 1  # of the checkpoint
-FREE_TO_CHANGE = ("images: ", "about: ")  # what a run may be continued with
+FREE_TO_CHANGE = ("images: ", "about: ", "judge.", "guard.")  # what a run may be continued with
 
 
 class Run:

@@ -1,13 +1,9 @@
 """The training loop. Time is counted in images; every step's randomness is keyed by (seed, step)."""
 
-import copy
-import math
 import time
 from collections import defaultdict
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -16,38 +12,16 @@ from eshi.engine import Engine, choose, hold_memory, render, seed_everything
 from eshi.errors import EshiError
 from eshi.gather.credits import credits
 from eshi.gather.faceset import FaceSet, faceset
+from eshi.judge.watch import Watch
+from eshi.life import begin, check, finish, heed, resume, save
 from eshi.losses import Terms, total
-from eshi.progress import Progress, note
+from eshi.progress import Progress
+from eshi.pupils import Pupils, pupils
 from eshi.recipe import Recipe, load
-from eshi.registry import AUGMENTATIONS, LOSSES
-from eshi.run import Run, networks, stoppable
+from eshi.report import run_report
+from eshi.run import Run, stoppable
 
 SHEET = 64  # faces on a sheet
-
-
-@dataclass
-class Pupils:
-    """The two networks, what draws (the average of G, or G itself), and what teaches them."""
-
-    G: Any  # a network with draw(count, seed)
-    D: nn.Module
-    G_ema: Any
-    opt_G: torch.optim.Optimizer
-    opt_D: torch.optim.Optimizer
-    loss: Any
-    augment: Any
-
-    def parts(self) -> dict[str, Any]:
-        found = {"G": self.G, "D": self.D, "opt_G": self.opt_G, "opt_D": self.opt_D}
-        return found if self.G_ema is self.G else found | {"G_ema": self.G_ema}
-
-
-def pupils(recipe: Recipe, engine: Engine) -> Pupils:
-    seed_everything(recipe.seed, 0)
-    G, D = (engine.place(network).train() for network in networks(recipe))
-    G_ema = copy.deepcopy(G).requires_grad_(False) if recipe.ema else G
-    opt_G, opt_D = (engine.adam(n, a.lr, a.beta1, a.beta2) for n, a in ((G, recipe.g_adam), (D, recipe.d_adam)))
-    return Pupils(G, D, G_ema, opt_G, opt_D, LOSSES.build(recipe.loss), AUGMENTATIONS.build(recipe.augment))
 
 
 def learn(recipe: Recipe, engine: Engine, who: Pupils, faces: FaceSet, step: int) -> Terms:
@@ -115,6 +89,8 @@ def train(
         if not run.state:
             run.sheet(shown.batch(recipe.seed, 0, min(SHEET, epoch)), "real", 0)
             run.sheet(render(who.G_ema, fixed), f"{0:09}", 0)
+        watch = Watch(run, recipe, shown, engine)
+        begin(run, who, shown, watch, step, {"machine": engine.describe(), "length": length})
         seen: dict[str, list[Tensor]] = defaultdict(list)
         start = saved = time.monotonic() - seconds
         with Progress(f"training {folder}", length, "images", step * batch) as bar:
@@ -123,54 +99,31 @@ def train(
                     seen[name].append(term)
                 step += 1
                 images, now = step * batch, time.monotonic()
-                if images >= length or due(images, batch, every.log):
+                last = images >= length
+                if last or due(images, batch, every.log):
                     row = {name: float(torch.stack(terms).mean()) for name, terms in seen.items()}
                     row = {"seconds": now - start, "images/s": bar.rate, "epoch": images / epoch} | row
                     check(run, images, row)
                     run.log({"step": step, "images": images} | row)
                     bar.advance(0, **facts(row))
                     seen.clear()
-                if images >= length or due(images, batch, every.sample):
+                if last or due(images, batch, every.sample):
                     run.sheet(render(who.G_ema, fixed), f"{images:09}", images)
-                if images >= length or stop.is_set() or now - saved > every.save:
+                if watch.affordable(now - start) and (last or due(images, batch, recipe.judge.every)):
+                    bar.advance(0, **heed(run, who, shown, watch, step, now - start))
+                if last or stop.is_set() or now - saved > every.save:
                     save(run, who, shown, step, now - start)
                     saved = now
+                    if not last and not stop.is_set():
+                        run_report(folder)
                 bar.advance(batch, step=f"{step:,}")
+        if step * batch >= length:
+            finish(run, who, watch, step, time.monotonic() - start)
+    run_report(folder)
     if step * batch < length:
         what = f"stopped and saved at {step * batch:,} of {length:,} images"
         raise EshiError(what, "to go on: the same command", 130)
     return folder
-
-
-def resume(who: Pupils, run: Run, shown: FaceSet) -> tuple[int, float]:
-    """The step to go on from and the seconds spent so far."""
-    if not run.state:
-        return 0, 0.0
-    for name, part in who.parts().items():
-        part.load_state_dict(run.state[name])
-    if run.state["faces"] != shown.content:
-        note("the face set has changed since this run was last saved; it goes on with what is there now")
-    return run.state["step"], run.state["seconds"]
-
-
-def save(run: Run, who: Pupils, shown: FaceSet, step: int, seconds: float) -> None:
-    images = step * run.recipe.batch
-    if not all(torch.isfinite(p).all() for network in (who.G, who.D) for p in network.parameters()):
-        diverged(run, images, "a weight is no longer a finite number")
-    state = {name: part.state_dict() for name, part in who.parts().items()}
-    run.save(state | {"step": step, "images": images, "seconds": seconds, "faces": shown.content})
-
-
-def check(run: Run, images: int, row: dict[str, float]) -> None:
-    for name, value in row.items():
-        if not math.isfinite(value):
-            diverged(run, images, f"{name} is {value}")
-
-
-def diverged(run: Run, images: int, why: str) -> None:
-    kept = f"the last good checkpoint, of {run.state['images']:,} images, is kept" if run.state else "nothing was saved"
-    what = f"training {run.folder} diverged before {images:,} images: {why}"
-    raise EshiError(what, f"{kept}; try lower rates in a new run: --set d_adam.lr=1e-4 --set g_adam.lr=1e-4 -o NEW", 1)
 
 
 def due(images: int, batch: int, every: int) -> bool:

@@ -8,7 +8,7 @@ from eshi import __version__, progress
 from eshi.cli.command import VERBS, Arguments, Parser
 from eshi.errors import EshiError, near_miss
 
-for group in ("training", "gathering", "exploring"):  # fills VERBS, in the order that --help shows
+for group in ("training", "judging", "gathering", "exploring"):  # fills VERBS, in the order that --help shows
     importlib.import_module(f"eshi.cli.{group}")
 
 

@@ -1,0 +1,99 @@
+"""Healthy and forced-to-die runs on real faces: what the judge says of each step, and when the guard notices.
+
+    python benchmarks/guard.py train FACES OUT [NAME ...]    64 px, width 16; two at a time, one thread each
+    python benchmarks/guard.py table OUT                     what docs/guard.md shows
+
+All run with `guard.action=warn`, so that one sees what would have come after the guard's alarm.
+"""
+
+import os
+import shutil
+import subprocess
+import sys
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import numpy as np
+
+from eshi.judge import guard
+from eshi.logbook import judgements, log
+
+NARROW = ["generator.width=16", "discriminator.width=16", "generator.init=default", "discriminator.init=default"]
+BARE = [*NARROW, "discriminator.norm=none", "batch=16", "images=40k"]  # batch norm removed from D
+RATE = ["g_adam.lr=3e-3", "d_adam.lr=3e-3"]  # A's repository
+EVERY = ["judge.every=1600", "judge.budget=0.5", "guard.action=warn", "every.sample=1600"]
+TINY = 100  # faces in the tiny set
+RUNS = {
+    "bare-3e-3": ("dcgan-64", [*BARE, *RATE]),
+    "bare-5e-3": ("dcgan-64", [*BARE, "g_adam.lr=5e-3", "d_adam.lr=5e-3", "seed=1"]),
+    "bare-d-times-10": ("dcgan-64", [*BARE, "g_adam.lr=3e-4", "d_adam.lr=3e-3"]),
+    "bare-least-squares": ("dcgan-64", [*BARE, "loss.name=least-squares", *RATE, "seed=5"]),
+    "d-every-20": ("dcgan-64", [*NARROW, "batch=16", "images=40k", "d_every=20", "g_adam.lr=2e-3", "d_adam.lr=2e-3"]),
+    "tiny-bare": ("dcgan-64", [*BARE, "images=50k", "ema=3000", "g_adam.lr=1e-3", "d_adam.lr=1e-3"]),
+    "tiny-d-times-10": ("dcgan-64", [*BARE, "g_adam.lr=3e-4", "d_adam.lr=3e-3", "seed=2"]),
+    "ok-demo": ("demo", ["images=60k"]),
+    "ok-batch-norm": ("dcgan-64", [*NARROW, "batch=16", "images=60k", "ema=3000", "g_adam.lr=5e-4", "d_adam.lr=5e-4"]),
+    "ok-hinge": ("demo", ["images=60k", "loss.name=hinge", "loss.r1=1", "seed=1"]),
+    "ok-least-squares": ("demo", ["images=60k", "loss.name=least-squares", "loss.r1=0.3", "seed=2"]),
+    "ok-wgan-gp": ("demo", ["images=45k", "loss.name=wgan-gp", "seed=3"]),
+    "ok-batch-32": ("dcgan-64", [*NARROW, "batch=32", "images=60k", "ema=3000", "g_adam.lr=5e-4", "d_adam.lr=5e-4"]),
+}  # fmt: skip
+
+
+def train(faces: Path, out: Path, names: list[str]) -> None:
+    tiny = out / "tiny"
+    if not tiny.exists():
+        tiny.mkdir(parents=True)
+        pictures = sorted(p for p in faces.rglob("*") if p.suffix in (".jpg", ".png"))
+        for picture in pictures[:TINY]:
+            shutil.copy(picture, tiny)
+
+    def one(name: str) -> None:
+        recipe, options = RUNS[name]
+        sets = [f"--set={option}" for option in [*options, *EVERY]]
+        data = tiny if name.startswith("tiny") else faces
+        words = ["-m", "eshi", "train", str(data), "-r", recipe, "-o", str(out / name), *sets]
+        done = subprocess.run(
+            [sys.executable, *words], env=os.environ | {"OMP_NUM_THREADS": "1"}, capture_output=True, text=True
+        )
+        print(f"{name}: exit {done.returncode}\n{done.stderr[-400:]}", flush=True)
+
+    with ThreadPoolExecutor(2) as pool:
+        list(pool.map(one, names or RUNS))
+
+
+def table(out: Path) -> None:
+    print("| run | judged | score first > best > last | rank correlation to the best | best at | alarm at | as |")
+    print("|---|---|---|---|---|---|---|")
+    for name in RUNS:
+        rows = judgements(log(out / name))
+        if not rows:
+            continue
+        key = rows[-1]["ranked_by"]
+        states = [guard.health(rows[: i + 1]).state for i in range(len(rows))]  # anew: thresholds may have changed
+        alarm = next((i for i in range(len(rows)) if guard.dying(states[: i + 1], 2)), None)
+        shown = rows if alarm is None else rows[: alarm + 1]
+        best = min(range(len(shown)), key=lambda i: shown[i][key])
+        scores = [row[key] for row in rows]
+        rank = correlation([row[key] for row in shown[: best + 1]])
+        when = "never" if alarm is None else f"{rows[alarm]['images']:,}"
+        print(
+            f"| {name} | {len(rows)} | {scores[0]:.0f} > {min(scores):.0f} > {scores[-1]:.0f} | {rank:.2f} "
+            f"| {shown[best]['images']:,} | {when} | {states[alarm] if alarm is not None else states[-1]} |"
+        )
+
+
+def correlation(scores: list[float]) -> float:
+    """Spearman's, of the scores with their order."""
+    if len(scores) < 3:
+        return float("nan")
+    ranks = np.argsort(np.argsort(scores))
+    return float(np.corrcoef(ranks, np.arange(len(scores)))[0, 1])
+
+
+if __name__ == "__main__":
+    command, *words = sys.argv[1:]
+    if command == "train":
+        train(Path(words[0]), Path(words[1]), words[2:])
+    else:
+        table(Path(words[0]))

@@ -1,0 +1,1 @@
+"""The judge scores what a generator draws; the guard says whether its run is still alive."""
