@@ -2,10 +2,14 @@
 
     python benchmarks/guard.py train FACES OUT [NAME ...]    64 px, width 16; two at a time, one thread each
     python benchmarks/guard.py table OUT                     what docs/guard.md shows
+    python benchmarks/guard.py rollback FACES OUT [NAME ...] the deaths again, with guard.action=rollback
+    python benchmarks/guard.py rescued OUT                   what became of them
+    python benchmarks/guard.py record OUT FILE               the judgements, for tests/test_guard.py
 
-All run with `guard.action=warn`, so that one sees what would have come after the guard's alarm.
+The first run with `guard.action=warn`, so that one sees what would have come after the guard's alarm.
 """
 
+import json
 import os
 import shutil
 import subprocess
@@ -21,7 +25,7 @@ from eshi.logbook import judgements, log
 NARROW = ["generator.width=16", "discriminator.width=16", "generator.init=default", "discriminator.init=default"]
 BARE = [*NARROW, "discriminator.norm=none", "batch=16", "images=40k"]  # batch norm removed from D
 RATE = ["g_adam.lr=3e-3", "d_adam.lr=3e-3"]  # A's repository
-EVERY = ["judge.every=1600", "judge.budget=0.5", "guard.action=warn", "every.sample=1600"]
+EVERY = ["judge.every=1600", "judge.budget=0.5", "every.sample=1600"]
 TINY = 100  # faces in the tiny set
 RUNS = {
     "bare-3e-3": ("dcgan-64", [*BARE, *RATE]),
@@ -40,7 +44,18 @@ RUNS = {
 }  # fmt: skip
 
 
-def train(faces: Path, out: Path, names: list[str]) -> None:
+# images at which a person who looks at the sheets says that something is wrong; set before the guard was asked
+ONSET = {
+    "bare-3e-3": 24_000,
+    "bare-d-times-10": 28_800,
+    "bare-least-squares": 4_800,
+    "d-every-20": 1_600,
+    "tiny-bare": 25_600,
+    "tiny-d-times-10": 14_400,
+}
+
+
+def train(faces: Path, out: Path, names: list[str], action: str) -> None:
     tiny = out / "tiny"
     if not tiny.exists():
         tiny.mkdir(parents=True)
@@ -50,7 +65,7 @@ def train(faces: Path, out: Path, names: list[str]) -> None:
 
     def one(name: str) -> None:
         recipe, options = RUNS[name]
-        sets = [f"--set={option}" for option in [*options, *EVERY]]
+        sets = [f"--set={option}" for option in [*options, *EVERY, f"guard.action={action}"]]
         data = tiny if name.startswith("tiny") else faces
         words = ["-m", "eshi", "train", str(data), "-r", recipe, "-o", str(out / name), *sets]
         done = subprocess.run(
@@ -59,7 +74,7 @@ def train(faces: Path, out: Path, names: list[str]) -> None:
         print(f"{name}: exit {done.returncode}\n{done.stderr[-400:]}", flush=True)
 
     with ThreadPoolExecutor(2) as pool:
-        list(pool.map(one, names or RUNS))
+        list(pool.map(one, names))
 
 
 def table(out: Path) -> None:
@@ -83,6 +98,39 @@ def table(out: Path) -> None:
         )
 
 
+def rescued(out: Path) -> None:
+    print("| run | rolled back at | best before | best after | ended |")
+    print("|---|---|---|---|---|")
+    for name in ONSET:
+        rows = log(out / name)
+        back = [row["images"] for row in rows if row.get("event") == "rolled back"]
+        scores = [(row["images"], row[row["ranked_by"]]) for row in judgements(rows)]
+        if not back:
+            continue
+        before, after = (
+            min((score for images, score in scores if (images > back[0]) == late), default=float("nan"))
+            for late in (False, True)
+        )
+        ended = [row["event"] for row in rows if row.get("event") in ("stopped", "finished")]
+        places = ", ".join(f"{place:,}" for place in back)
+        print(f"| {name} | {places} | {before:.0f} | {after:.0f} | {ended[-1] if ended else 'running'} |")
+
+
+def record(out: Path, file: Path) -> None:
+    keep = ("images", "ranked_by", "fd_lite0", "diversity", "separation")
+    found: dict[str, dict] = {"healthy": {}, "dead": {}}
+    for name in RUNS:
+        rows = [
+            {key: round(row[key], 3) if isinstance(row[key], float) else row[key] for key in keep}
+            for row in judgements(log(out / name))
+        ]
+        if name.startswith("ok-"):
+            found["healthy"][name] = rows
+        elif name in ONSET:
+            found["dead"][name] = {"onset": ONSET[name], "rows": rows}
+    file.write_text(json.dumps(found, indent=0).replace("\n", "") + "\n")
+
+
 def correlation(scores: list[float]) -> float:
     """Spearman's, of the scores with their order."""
     if len(scores) < 3:
@@ -93,7 +141,10 @@ def correlation(scores: list[float]) -> float:
 
 if __name__ == "__main__":
     command, *words = sys.argv[1:]
-    if command == "train":
-        train(Path(words[0]), Path(words[1]), words[2:])
+    if command in ("train", "rollback"):
+        chosen = words[2:] or list(RUNS if command == "train" else ONSET)
+        train(Path(words[0]), Path(words[1]), chosen, "warn" if command == "train" else "rollback")
+    elif command == "record":
+        record(Path(words[0]), Path(words[1]))
     else:
-        table(Path(words[0]))
+        (table if command == "table" else rescued)(Path(words[0]))

@@ -55,6 +55,12 @@ def test_a_run_that_never_begins_is_noticed() -> None:
     assert guard.dying(states(rows([100.0, 101, 99, 100] * 4)), 2)
 
 
+def test_a_run_that_was_rolled_back_need_not_begin_again() -> None:
+    before, since = rows([100, 80, 60]), rows([61.0, 60] * 8)
+    assert guard.health(since, before).state == "plateau"
+    assert guard.health(since).state in guard.BAD
+
+
 def test_one_bad_judgement_is_not_a_death() -> None:
     assert not guard.dying(["learning", "collapsed"], 2)
     assert not guard.dying(["collapsed", "learning", "diverged"], 2)

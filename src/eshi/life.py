@@ -40,6 +40,7 @@ def begin(run: Run, who: Pupils, shown: FaceSet, watch: Watch, step: int, facts:
     counts = {"faces": str(shown.path.resolve()), "train": len(shown), "held_out": len(shown.held_out)}
     run.log({"step": step, "images": step * run.recipe.batch, "event": "started"} | facts | versions | counts)
     if stopped and run.recipe.guard.action == "rollback":
+        run.log(stopped | {"event": "rolled back"})
         go_back(run, who, shown, watch, step, run.state["seconds"] if run.state else 0.0)
 
 
@@ -48,9 +49,11 @@ def heed(run: Run, who: Pupils, shown: FaceSet, watch: Watch, step: int, seconds
     verdict = watch.look(who, step)
     if verdict.best:
         save(run, who, shown, step, seconds, "best.pt")
-    if verdict.dying:
+    if verdict.news or (verdict.dying and run.recipe.guard.action != "warn"):
         recipe, found = run.recipe, verdict.health
-        way = recipe.guard.action if watch.rollbacks < recipe.guard.times else "stop"
+        way = recipe.guard.action
+        if way == "rollback" and watch.rollbacks >= recipe.guard.times:
+            way = "stop"
         event = {"stop": "stopped", "rollback": "rolled back", "warn": "warned"}[way]
         hint = guard.advice(found.state, recipe.g_adam.lr, recipe.d_adam.lr)
         row = {"step": step, "images": step * recipe.batch, "event": event, "state": found.state}

@@ -59,7 +59,8 @@ def judge(
             bar.advance()
     key = court.ranked_by
     rows.sort(key=lambda row: row[key])
-    return {"against": court.against, "size": list(size), "count": count, "ranked_by": key, "rows": rows}
+    against = f"{court.against} of {faces.path}"
+    return {"against": against, "size": list(size), "count": count, "ranked_by": key, "rows": rows}
 
 
 def contenders(path: Path) -> list[Contender]:

@@ -32,10 +32,11 @@ class Health:
     evidence: str = ""
 
 
-def health(rows: Sequence[dict[str, Any]]) -> Health:
+def health(rows: Sequence[dict[str, Any]], before: Sequence[dict[str, Any]] = ()) -> Health:
     """Of a run whose judgements so far are `rows`, oldest first; the last is the one in question.
 
-    Only scores within a run are compared, so it works with any loss and any D.
+    Only scores within a run are compared, so it works with any loss and any D. `before` are the judgements before the
+    last rollback: a run that had begun to learn then need not begin again.
     """
     now, key = rows[-1], rows[-1]["ranked_by"]
     best = min(rows, key=lambda row: row[key])
@@ -45,7 +46,8 @@ def health(rows: Sequence[dict[str, Any]]) -> Health:
         f"diversity {now['diversity']:.2f}, then {best['diversity']:.2f}; "
         f"D tells real from drawn {now['separation']:.0%}"
     )
-    late = len(rows) >= START and best[key] > BEGUN * rows[0][key]
+    scores = [row[key] for row in (*before, *rows)]
+    late = len(rows) >= START and min(scores) > BEGUN * scores[0]
     if now[key] > WORSE * best[key] or late:
         if late:
             what = f"after {len(rows)} judgements the drawings are no nearer to faces than at first"

@@ -59,7 +59,7 @@ def judge_of(faces: FaceSet, kind: str = "lite0", device: str = "cpu", **options
     if len(index) < 2:
         raise EshiError(f"{faces.path} holds {len(index)} faces: too few to compare with", "add more pictures")
     real = cached(faces.images[index], kind, module, f"{len(index):,} {which} faces")
-    return Judge(kind, module, real, f"{len(index):,} {which} faces of {faces.path}", faces.size)
+    return Judge(kind, module, real, f"{len(index):,} {which} faces", faces.size)
 
 
 def some(index: np.ndarray) -> np.ndarray:

@@ -29,6 +29,7 @@ class Verdict:
     best: bool  # this step is the best so far
     health: guard.Health
     dying: bool  # a bad state has lasted as long as the guard's patience
+    news: bool  # and had not at the judgement before
 
 
 class Watch:
@@ -62,16 +63,17 @@ class Watch:
         row |= self.judge.score(render(who.G_ema, self.z), brief=True) | self.probe(who)
         before = self.best
         self.rows.append(row)
-        current = [r for r in self.rows if r["images"] > self.since]
-        found = guard.health(current)
+        past, current = ([r for r in self.rows if (r["images"] > self.since) == now] for now in (False, True))
+        found = guard.health(current, past)
         took = time.monotonic() - start
         self.seconds, self.cost = self.seconds + took, self.cost if first else took
-        row |= {"state": found.state, "why": found.why, "judge_seconds": self.seconds}
+        row |= {"state": found.state, "why": found.why, "against": self.judge.against, "judge_seconds": self.seconds}
         self.run.log(row)
         states = [r["state"] for r in current]
         key = row["ranked_by"]
         best = before is None or row[key] < before[key]
-        return Verdict(best, found, guard.dying(states, self.recipe.guard.patience))
+        dying, before_too = (guard.dying(s, self.recipe.guard.patience) for s in (states, states[:-1]))
+        return Verdict(best, found, dying, dying and not before_too)
 
     @torch.no_grad()
     def probe(self, who: Any) -> dict[str, float]:

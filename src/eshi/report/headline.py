@@ -41,8 +41,7 @@ def tiles(rows: list[Row], training: list[Row], judged: list[Row], best: Row | N
     found = []
     if best:
         last = logbook.scored(judged)[-1]
-        held_out = number((logbook.last_event(rows, "started") or {}).get("held_out"))
-        against = f" against {human(held_out)} held-out faces" if held_out else ""
+        against = f" against {html.escape(str(last['against']))}" if "against" in last else ""
         words = f"{html.escape(best['ranked_by'])}{against} at {human(best['images'])} images, the best step"
         found.append(f"<div class=best><b>{text(best)}</b>{words}. Lower is better.</div>")
         if last is not best:
