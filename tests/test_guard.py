@@ -92,6 +92,13 @@ def test_recorded_deaths_are_noticed_within_three_judgements_of_their_onset(name
     assert best["images"] <= onset
 
 
+@pytest.mark.parametrize("name", RECORDED["never"])
+def test_a_recorded_run_that_never_began_is_noticed_soon_after_it_should_have(name: str) -> None:
+    found = states(RECORDED["never"][name])
+    alarm = next(i for i in range(len(found)) if guard.dying(found[: i + 1], 2))
+    assert guard.START <= alarm + 1 <= guard.START + 3
+
+
 def test_the_area_is_the_chance_of_the_right_order() -> None:
     assert area(torch.tensor([2.0, 3.0]), torch.tensor([0.0, 1.0])) == 1
     assert area(torch.tensor([0.0, 1.0]), torch.tensor([0.0, 1.0])) == 0.5

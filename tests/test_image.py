@@ -107,6 +107,11 @@ def test_fit_takes_the_centre_and_does_not_stretch() -> None:
     assert (fit(Image.fromarray(wide), (20, 20))[:, 2:-2] > 250).all()
 
 
+def test_fit_takes_a_whole_side_however_it_rounds() -> None:
+    plain = np.full((1000, 1000, 3), 200, np.uint8)
+    assert (fit(Image.fromarray(plain), (660, 660)) == 200).all()  # 660 * (1000 / 660) is more than 1000
+
+
 def test_fit_averages_what_it_shrinks() -> None:
     board = (np.indices((128, 128)).sum(0) % 2 * 255).astype(np.uint8)[..., None].repeat(3, 2)
     assert np.abs(fit(Image.fromarray(board), (16, 16)).astype(int) - 127).max() <= 3  # aliasing would show 0 or 255

@@ -19,7 +19,7 @@ from eshi.gather.faceset import faceset
 from eshi.gather.painter import paint
 from eshi.judge import metrics
 from eshi.judge.compare import judge, table
-from eshi.judge.features import Lite0, cached, features, network
+from eshi.judge.features import cached, features, network
 from eshi.judge.judge import better, judge_of
 from eshi.recipe import Recipe
 from eshi.train import train
@@ -109,7 +109,7 @@ class Module112(torch.nn.Module):
 
     def __init__(self) -> None:
         super().__init__()
-        self.lite = Lite0()
+        self.lite = network()
 
     def forward(self, images: torch.Tensor) -> torch.Tensor:
         found: torch.Tensor = self.lite(images)
@@ -119,7 +119,7 @@ class Module112(torch.nn.Module):
 def test_fd_and_kd_are_those_of_torchmetrics(painted: np.ndarray) -> None:
     real, other = painted[:40].copy(), np.stack([cv2.GaussianBlur(one, (0, 0), 1) for one in painted[80:120]])
     module = Module112()
-    fid = FrechetInceptionDistance(feature=module).set_dtype(torch.float64)
+    fid = FrechetInceptionDistance(feature=module)
     kid = KernelInceptionDistance(feature=module, subsets=1, subset_size=40)
     for which, images in ((True, real), (False, other)):
         tensor = torch.from_numpy(images).permute(0, 3, 1, 2)

@@ -14,7 +14,7 @@ from eshi.engine import render
 from eshi.errors import EshiError
 from eshi.gather.faceset import faceset
 from eshi.judge.judge import DRAWINGS, SEED, better, judge_of, memory, save_memory, some
-from eshi.logbook import log
+from eshi.logbook import log, measured
 from eshi.progress import Progress
 
 Row = dict[str, Any]
@@ -115,7 +115,7 @@ def table(found: dict[str, Any]) -> str:
     other = next(name for name in found["rows"][0] if name.startswith("k") and not name.endswith("_noise"))
     columns = ["precision", "recall", "density", "coverage", "diversity", "nearest", "copies"]
     wide = max(len(row["name"]) for row in found["rows"])
-    lines = [f"{'':{wide}}  {key:>15}  {other:>15}  " + "  ".join(f"{c:>9}" for c in columns)]
+    lines = [f"{'':{wide}}  {key:>17}  {other:>17}  " + "  ".join(f"{c:>9}" for c in columns)]
     before = None
     for row in found["rows"]:
         same = before is not None and better(before, row, key) is None
@@ -132,4 +132,4 @@ def table(found: dict[str, Any]) -> str:
 
 
 def pair(row: Row, key: str) -> str:
-    return f"{row[key]:8.4g} ± {row[key + '_noise']:<4.2g}"
+    return f"{measured(row[key], row[f'{key}_noise']):>17}"

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from threadpoolctl import threadpool_limits
 
 from eshi import image
 from eshi.errors import EshiError
@@ -41,11 +42,13 @@ class Judge:
         row: dict[str, Any] = {"ranked_by": self.ranked_by}
         seen = features(drawn, self.module)
         names = dict(zip(("fd", "kd"), self.module.distances, strict=True))
-        for name, metric in metrics.METRICS.items():
-            key = names.get(name, name)
-            row[key] = metric(self.real, seen)
-            if not brief or key == self.ranked_by:
-                row[f"{key}_noise"] = metrics.noise(metric, self.real, seen)
+        # On matrices this small numpy's threads wait for one another: beside a busy program, ten times as long.
+        with threadpool_limits(1, "blas"):
+            for name, metric in metrics.METRICS.items():
+                key = names.get(name, name)
+                row[key] = metric(self.real, seen)
+                if not brief or key == self.ranked_by:
+                    row[f"{key}_noise"] = metrics.noise(metric, self.real, seen)
         return row
 
 

@@ -15,7 +15,7 @@ from torch import Tensor, nn
 from eshi.engine import Engine, render
 from eshi.gather.faceset import FaceSet
 from eshi.judge import guard
-from eshi.judge.judge import SEED, Judge, judge_of, memory, save_memory
+from eshi.judge.judge import SEED, Judge, judge_of
 from eshi.logbook import log
 from eshi.recipe import Recipe
 from eshi.run import Run
@@ -96,12 +96,6 @@ class Watch:
 
     def went_back(self, images: int) -> None:
         self.rollbacks, self.since = self.rollbacks + 1, images
-
-    def remember(self, who: Any, images: int) -> None:
-        """The drawings nearest to training faces, for the report."""
-        assert self.judge is not None
-        facts, sheet = memory(self.faces, self.judge, render(who.G_ema, self.z))
-        save_memory(self.run.folder, images, facts, sheet)
 
 
 def area(higher: Tensor, lower: Tensor) -> float:
