@@ -2,11 +2,13 @@
 
 import sys
 import time
+from collections import deque
 from types import TracebackType
 from typing import Any, Self
 
 quiet = False  # set by the command line's --quiet
 PLAIN_SECONDS = 15.0  # between two plain lines
+WINDOW = 30.0  # seconds that the rate looks back: what is to come goes like the present, not like the start
 
 
 def clock(seconds: float) -> str:
@@ -24,13 +26,15 @@ class Progress:
 
     def __init__(self, what: str, total: int | None = None, unit: str = "images", done: int = 0):
         self.what, self.total, self.unit, self.done = what, total, unit, done
-        self.start_done, self.start, self.spoken = done, time.monotonic(), time.monotonic()
+        self.start = self.spoken = time.monotonic()
+        self.marks = deque([(self.start, done)])
         self.facts: dict[str, Any] = {}
         self.bar: Any = None
 
     @property
     def rate(self) -> float:
-        return (self.done - self.start_done) / max(time.monotonic() - self.start, 1e-9)
+        then, done = self.marks[0]
+        return (self.done - done) / max(time.monotonic() - then, 1e-9)
 
     def __enter__(self) -> Self:
         if not quiet and sys.stderr.isatty():
@@ -54,9 +58,14 @@ class Progress:
     def advance(self, n: int = 1, **facts: Any) -> None:
         self.done += n
         self.facts.update(facts)
+        now = time.monotonic()
+        if now - self.marks[-1][0] > 1:
+            self.marks.append((now, self.done))
+        while len(self.marks) > 1 and self.marks[1][0] < now - WINDOW:
+            self.marks.popleft()
         if self.bar:
             self.show()
-        elif not quiet and time.monotonic() - self.spoken > PLAIN_SECONDS:
+        elif not quiet and now - self.spoken > PLAIN_SECONDS:
             self.say()
 
     def text(self) -> str:

@@ -125,8 +125,9 @@ def table(found: dict[str, Any]) -> str:
         )
         before = row
     size = "x".join(map(str, found["size"]))
-    lines.append(f"{found['count']:,} drawings each against {found['against']}, at {size} px; lower is better")
-    if any("=" in line[wide:] for line in lines[1:-1]):
+    lines.append(f"{found['count']:,} drawings each against {found['against']}, at {size} px")
+    lines.append(f"ranked by {key}: lower is better")
+    if any("=" in line[wide:] for line in lines[1:-2]):
         lines.append("= cannot be told from the line above: the difference is below twice its noise")
     return "\n".join(lines)
 
