@@ -5,6 +5,7 @@
     python benchmarks/guard.py rollback FACES OUT [NAME ...] the deaths again, with guard.action=rollback
     python benchmarks/guard.py rescued OUT                   what became of them
     python benchmarks/guard.py record OUT FILE               the judgements, for tests/test_guard.py
+    python benchmarks/guard.py picture OUT FILE NAME=IMAGES,IMAGES ...    8 drawings of each, side by side
 
 The first run with `guard.action=warn`, so that one sees what would have come after the guard's alarm.
 """
@@ -18,7 +19,9 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
+from PIL import Image, ImageDraw
 
+from eshi import image
 from eshi.judge import guard
 from eshi.logbook import judgements, log
 
@@ -41,6 +44,13 @@ RUNS = {
     "ok-least-squares": ("demo", ["images=60k", "loss.name=least-squares", "loss.r1=0.3", "seed=2"]),
     "ok-wgan-gp": ("demo", ["images=45k", "loss.name=wgan-gp", "seed=3"]),
     "ok-batch-32": ("dcgan-64", [*NARROW, "batch=32", "images=60k", "ema=3000", "g_adam.lr=5e-4", "d_adam.lr=5e-4"]),
+    # Other seeds, run after the thresholds were set.
+    "bare-3e-3-b": ("dcgan-64", [*BARE, *RATE, "seed=7"]),
+    "bare-d-times-10-b": ("dcgan-64", [*BARE, "g_adam.lr=3e-4", "d_adam.lr=3e-3", "seed=8"]),
+    "bare-least-squares-b": ("dcgan-64", [*BARE, "loss.name=least-squares", *RATE, "seed=9"]),
+    "tiny-bare-b": ("dcgan-64", [*BARE, "images=50k", "ema=3000", "g_adam.lr=1e-3", "d_adam.lr=1e-3", "seed=10"]),
+    "ok-demo-b": ("demo", ["images=40k", "seed=11"]),
+    "ok-hinge-b": ("demo", ["images=40k", "loss.name=hinge", "loss.r1=1", "seed=12"]),
 }  # fmt: skip
 
 
@@ -132,6 +142,21 @@ def record(out: Path, file: Path) -> None:
     file.write_text(json.dumps(found, indent=0).replace("\n", "") + "\n")
 
 
+def picture(out: Path, file: Path, rows: list[str]) -> None:
+    lines = []
+    for row in rows:
+        name, steps = row.split("=")
+        sheets = [
+            image.decode(out / name / "samples" / f"{int(step):09}.png")[2:132, 2:266] for step in steps.split(",")
+        ]
+        strip = np.concatenate([part for sheet in sheets for part in (sheet, np.full((130, 8, 3), 255, np.uint8))], 1)
+        words = Image.new("RGB", (strip.shape[1], 16), "white")
+        for i, step in enumerate(steps.split(",")):
+            ImageDraw.Draw(words).text((272 * i + 2, 2), f"{name}: {int(step):,} images", fill=(60, 60, 60))
+        lines += [np.asarray(words), strip]
+    image.save(np.concatenate(lines), file)
+
+
 def correlation(scores: list[float]) -> float:
     """Spearman's, of the scores with their order."""
     if len(scores) < 3:
@@ -147,5 +172,7 @@ if __name__ == "__main__":
         train(Path(words[0]), Path(words[1]), chosen, "warn" if command == "train" else "rollback")
     elif command == "record":
         record(Path(words[0]), Path(words[1]))
+    elif command == "picture":
+        picture(Path(words[0]), Path(words[1]), words[2:])
     else:
         (table if command == "table" else rescued)(Path(words[0]))

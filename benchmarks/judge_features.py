@@ -244,7 +244,7 @@ def main(faces_path: Path, out: Path) -> None:
     levels = {name: pyramid(images) for name, images in sets.items()}
     line("sliced Wasserstein", lambda name: sliced(levels["real"], levels[name]))
     taps = Taps()
-    for size, blocks in ((64, [4, 7, 10, 14, 16]), (96, [10, 16]), (128, [10])):
+    for size, blocks in ((64, [4, 7, 10, 14, 16]), (96, [10, 16])):
         for block, found in taps(everything, size, blocks).items():
             for way, change in (("", lambda x: x), (", length 1", length_one)):
                 parts = dict(zip(sets, np.split(change(found), ends), strict=True))
