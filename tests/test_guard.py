@@ -2,13 +2,15 @@
 
 import dataclasses
 import json
+import shutil
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 
-from eshi import recipe, run
+from eshi import image, recipe, run
 from eshi.cli import run as command
 from eshi.engine import choose
 from eshi.errors import EshiError
@@ -164,6 +166,22 @@ def test_a_run_that_goes_on_remembers_its_judgements(faces: Path, tiny: Recipe, 
     ]
     assert {k: v for k, v in scores[0].items() if k in scores[1]} == scores[1]
     assert run.load(tmp_path / "parts" / "best.pt")["images"] == run.load(tmp_path / "whole" / "best.pt")["images"]
+
+
+def test_scores_against_other_faces_are_not_compared(faces: Path, tiny: Recipe, tmp_path: Path) -> None:
+    shutil.copytree(faces, tmp_path / "faces", ignore=shutil.ignore_patterns(".eshi"))
+    often = ["judge.every=32", "judge.drawings=20", "judge.budget=1"]
+    folder = train(tmp_path / "faces", recipe.parse(tiny.as_dict(), often), tmp_path / "run")
+    first = judgements(log(folder))
+    for i in range(40):
+        image.save(np.random.default_rng(i).integers(0, 256, (48, 48, 3), np.uint8), tmp_path / "faces" / f"new{i}.png")
+    train(tmp_path / "faces", recipe.parse(tiny.as_dict(), [*often, "images=256"]), folder)
+    since = judgements(log(folder))
+    assert [row["images"] for row in since] == [192, 224, 256]  # the five before were another measure
+    assert since[0]["content"] != first[0]["content"]
+    best = min(since, key=lambda row: row["fd_lite0"])
+    assert run.load(folder / "best.pt")["images"] == best["images"]
+    assert since[0]["state"] == "learning"
 
 
 def test_the_judge_keeps_to_its_budget(faces: Path, tiny: Recipe, tmp_path: Path) -> None:

@@ -109,7 +109,10 @@ def test_a_changed_recipe_is_refused_with_the_differences(faces: Path, tiny: Rec
     other = recipe.parse(tiny.as_dict(), ["g_adam.lr=1e-3", "loss.name=hinge"])
     with pytest.raises(EshiError, match=r"g_adam.lr: 0.0002 -> 0.001; loss.name: bce -> hinge"):
         train(faces, other, tmp_path / "run")
-    train(faces, longer(tiny, "24"), tmp_path / "run")
+    with pytest.raises(EshiError, match=r"judge.drawings: 500 -> 100"):  # scores would not be comparable
+        train(faces, recipe.parse(tiny.as_dict(), ["judge.drawings=100"]), tmp_path / "run")
+    free = ["judge.every=0", "judge.budget=0.1", "guard.action=warn"]
+    train(faces, recipe.parse(longer(tiny, "24").as_dict(), free), tmp_path / "run")
     assert run.load(tmp_path / "run")["images"] == 24
 
 

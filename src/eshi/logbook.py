@@ -68,9 +68,14 @@ def seen(rows: list[Row]) -> int:
 
 
 def judgements(rows: list[Row]) -> list[Row]:
-    """The rows that were judged by what the newest was judged by: other scores are not comparable."""
+    """The rows judged as the newest was: by the same network, against the same faces. No others are comparable."""
     judged = [row for row in rows if isinstance(row.get("ranked_by"), str)]
-    return [row for row in judged if row["ranked_by"] == judged[-1]["ranked_by"]]
+    return [row for row in judged if alike(row, judged[-1])]
+
+
+def alike(row: Row, newest: Row) -> bool:
+    faces = newest.get("content")
+    return bool(row["ranked_by"] == newest["ranked_by"] and row.get("content", faces) == faces)
 
 
 def scored(judged: list[Row]) -> list[Row]:

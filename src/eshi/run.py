@@ -23,7 +23,8 @@ from eshi.recipe import Recipe
 from eshi.registry import DISCRIMINATORS, GENERATORS
 
 FORMAT = 1  # of the checkpoint
-FREE_TO_CHANGE = ("images: ", "about: ", "judge.", "guard.")  # what a run may be continued with
+# What a run may be continued with; not the number of judged drawings, which the distance depends on.
+FREE_TO_CHANGE = ("images: ", "about: ", "judge.every", "judge.budget", "guard.")
 
 
 class Run:

@@ -36,7 +36,7 @@ def health(rows: Sequence[dict[str, Any]], before: Sequence[dict[str, Any]] = ()
     """Of a run whose judgements so far are `rows`, oldest first; the last is the one in question.
 
     Only scores within a run are compared, so it works with any loss and any D. `before` are the judgements before the
-    last rollback: a run that had begun to learn then need not begin again.
+    last rollback or the last change of the faces: a run that had begun to learn then need not begin again.
     """
     now, key = rows[-1], rows[-1]["ranked_by"]
     best = min(rows, key=lambda row: row[key])

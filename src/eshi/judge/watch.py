@@ -45,8 +45,13 @@ class Watch:
         self.cost = (recipe.judge.drawings + len(faces.held_out)) / GUESS  # of one judgement, in seconds
 
     @property
+    def comparable(self) -> list[dict[str, Any]]:
+        """The judgements against the faces of today: a set that has grown is another measure."""
+        return [row for row in self.rows if row.get("content", self.faces.content) == self.faces.content]
+
+    @property
     def best(self) -> dict[str, Any] | None:
-        return min(self.rows, key=lambda row: row[row["ranked_by"]], default=None)
+        return min(self.comparable, key=lambda row: row[row["ranked_by"]], default=None)
 
     def affordable(self, seconds: float) -> bool:
         """Would one more judgement stay within the budget, if it takes as long as the last?"""
@@ -59,12 +64,12 @@ class Watch:
         if self.judge is None:
             self.judge = judge_of(self.faces, device=self.engine.device.type)
             self.z = who.G.draw(self.recipe.judge.drawings, SEED)
-        row: dict[str, Any] = {"step": step, "images": step * self.recipe.batch}
+        row: dict[str, Any] = {"step": step, "images": step * self.recipe.batch, "content": self.faces.content}
         row |= self.judge.score(render(who.G_ema, self.z), brief=True) | self.probe(who)
         before = self.best
         self.rows.append(row)
-        past, current = ([r for r in self.rows if (r["images"] > self.since) == now] for now in (False, True))
-        found = guard.health(current, past)
+        current = [r for r in self.comparable if r["images"] > self.since]
+        found = guard.health(current, self.rows[: -len(current)])
         took = time.monotonic() - start
         self.seconds, self.cost = self.seconds + took, self.cost if first else took
         row |= {"state": found.state, "why": found.why, "against": self.judge.against, "judge_seconds": self.seconds}
