@@ -1,5 +1,6 @@
 """Small real training, on synthetic pictures, on the CPU."""
 
+import signal
 from pathlib import Path
 
 import numpy as np
@@ -10,6 +11,8 @@ from threadpoolctl import threadpool_limits
 from eshi import image, recipe
 from eshi.recipe import Recipe
 
+# A shell starts background jobs with Ctrl-C switched off, and what they start inherits that.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 # Two are no faster with networks this small, and far slower beside a busy program.
 torch.set_num_threads(1)
 threadpool_limits(1, "blas")

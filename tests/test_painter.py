@@ -17,12 +17,7 @@ from eshi.errors import EshiError
 from eshi.gather.painter import character, compose, face, paint, picture
 from eshi.gather.painter.pen import Pen, ribbon, spline
 
-PAINT = """
-import signal, sys
-from eshi.gather.painter import paint
-signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's background job is started with Ctrl-C switched off
-paint(sys.argv[1], int(sys.argv[2]), faces=32, workers=2)
-"""
+PAINT = "import sys; from eshi.gather.painter import paint; paint(sys.argv[1], int(sys.argv[2]), faces=32, workers=2)"
 
 
 def attributes(folder: Path) -> list[dict]:
