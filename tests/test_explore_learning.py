@@ -12,7 +12,7 @@ from eshi.draw import Artist
 from eshi.engine import render
 from eshi.errors import EshiError
 from eshi.explore import directions, edit
-from eshi.explore.directions import factorised, first_layer, ridge
+from eshi.explore.directions import factorised, first_layer, ridge, unmixed
 from eshi.explore.measures import MEASURES, eye_colour, hair_colour, measured
 from eshi.gather.painter import paint
 from eshi.registry import GENERATORS
@@ -107,6 +107,18 @@ def test_ridge_finds_a_linear_truth() -> None:
     np.testing.assert_allclose(ridge(latents, latents @ truth + 3), truth, rtol=0.03)
 
 
+def test_what_varies_by_itself_is_told_apart() -> None:
+    random = np.random.default_rng(0)
+    alone = np.stack([random.uniform(-1, 1, 4000), random.choice([-1.0, 1.0], 4000), random.laplace(size=4000)], 1)
+    alone /= alone.std(0)
+    turn = np.linalg.qr(random.standard_normal((3, 3)))[0]
+    mixed = (alone - alone.mean(0)) @ turn
+    found = mixed @ unmixed(mixed).T
+    r = np.abs(np.corrcoef(found.T, alone.T)[:3, 3:])
+    assert (r.max(axis=0) > 0.98).all()  # each of them is one of those that were mixed
+    assert np.abs(np.corrcoef(mixed.T, alone.T)[:3, 3:]).max() < 0.98
+
+
 def test_directions_are_kept_with_the_run_and_are_the_same_again(tmp_path: Path) -> None:
     run = run_of(tmp_path / "run")
     with pytest.raises(EshiError, match="no directions yet"):
@@ -115,7 +127,7 @@ def test_directions_are_kept_with_the_run_and_are_the_same_again(tmp_path: Path)
     np.testing.assert_allclose(found.vectors, again.vectors, atol=1e-6)
     assert (run / "directions.png").exists()
     assert "factor1" in found.names
-    assert "pca1" in found.names
+    assert "ica1" in found.names
     assert edit(run, 1, {"factor1": 2}).images.shape == (7, 32, 32, 3)
 
 

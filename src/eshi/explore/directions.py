@@ -34,7 +34,7 @@ class Directions:
     """
 
     names: list[str]
-    kinds: list[str]  # measured, factor or pca
+    kinds: list[str]  # measured, factor or ica
     vectors: np.ndarray
     attributes: list[str]
     correlations: list[float]
@@ -76,7 +76,7 @@ def directions(
     found = {name: ("measured", vector) for name, vector in ruled.items()}
     found |= {f"factor{i + 1}": ("factor", vector) for i, vector in enumerate(factorised(who.G)[:UNLABELLED])}
     seen = torch.cat([features(who, tensor(part))[0] for part in np.array_split(images, -(-count // 64))])
-    found |= {f"pca{i + 1}": ("pca", v) for i, v in enumerate(principal(latents[:fitted], seen[:fitted]))}
+    found |= {f"ica{i + 1}": ("ica", v) for i, v in enumerate(independent(latents[:fitted], seen[:fitted]))}
     attributes, correlations = [], []
     for name, (kind, vector) in found.items():
         along = latents[fitted:] @ vector
@@ -169,13 +169,34 @@ def first_layer(G: nn.Module) -> np.ndarray:
     raise EshiError("this G has no first layer that takes its latent", "directions need one to factorise", 1)
 
 
-def principal(latents: np.ndarray, seen: Tensor) -> np.ndarray:
-    """(UNLABELLED, latent): what moves the principal components of the drawings' features."""
+def independent(latents: np.ndarray, seen: Tensor) -> np.ndarray:
+    """(UNLABELLED, latent): what moves the drawings' features, in their principal components turned by `unmixed`.
+
+    The components themselves mix what varies about as much: hair with background, say.
+    """
     centred = seen - seen.mean(0)
     torch.manual_seed(0)  # svd_lowrank begins at random
-    _, _, axes = torch.svd_lowrank(centred, q=UNLABELLED + 8, niter=4)
-    slopes = ridge(latents, (centred @ axes[:, :UNLABELLED]).numpy())
+    scores, _, _ = torch.svd_lowrank(centred, q=UNLABELLED + 8, niter=4)
+    white = scores[:, :UNLABELLED].numpy() * len(scores) ** 0.5
+    slopes = ridge(latents, white @ unmixed(white).T)
     return np.asarray((slopes / np.maximum(np.linalg.norm(slopes, axis=0), 1e-12)).T, np.float32)
+
+
+def unmixed(white: np.ndarray, turns: int = 300) -> np.ndarray:
+    """(K, K), the rotation after which (N, K) uncorrelated columns are least Gaussian, hence least mixed.
+
+    Hyvarinen 1999, "Fast and robust fixed-point algorithms for independent component analysis", with tanh.
+    """
+    random = np.random.default_rng(0)
+    rotation = np.linalg.qr(random.standard_normal((white.shape[1],) * 2))[0]
+    for _ in range(turns):
+        squashed = np.tanh(white @ rotation.T)
+        step = squashed.T @ white / len(white) - (1 - squashed**2).mean(0)[:, None] * rotation
+        left, _, right = np.linalg.svd(step)
+        before, rotation = rotation, left @ right
+        if np.abs(np.abs((rotation * before).sum(1)) - 1).max() < 1e-6:
+            break
+    return np.asarray(rotation)
 
 
 def save(found: Directions, home: Path) -> Path:
