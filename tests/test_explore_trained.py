@@ -15,6 +15,7 @@ from eshi.explore.measures import COLOURS, across, down, eye_colour, hair_colour
 
 pytestmark = pytest.mark.slow
 SEEDS = range(10)
+MANY = 60  # seeds for a mean: of ten, the share of position comes out between 0.15 and 0.37 on one run
 STEPS = 9
 
 
@@ -41,18 +42,18 @@ def test_hair_changes_alone(who: Artist, found: Directions) -> None:
     """Over the same length in latent space, how much of the rest goes with how much hair?"""
     vector, random = torch.from_numpy(found.vector("hair")), np.random.default_rng(0)
     monotone, ours, others = 0, [], []
-    for z in who.G.draw(len(SEEDS), 0):
+    for z in who.G.draw(MANY, 0):
         images = render(who.G, z + torch.linspace(-1.5, 1.5, STEPS)[:, None] * vector)
         hair = hair_light(images)
         monotone += bool((np.diff(hair) > 0).all())
         ours.append(ends(images))
-        for other in torch.from_numpy(random.standard_normal((32, len(z))).astype(np.float32)):
+        for other in torch.from_numpy(random.standard_normal((8, len(z))).astype(np.float32)):
             others.append(ends(render(who.G, z + torch.tensor([-1.5, 1.5])[:, None] * other / other.norm())))
     mine, theirs = np.mean(ours, axis=0), np.mean(others, axis=0)
-    print(f"monotone in {monotone} of 10; hair, eyes, position: {mine} against {theirs}")
+    print(f"monotone in {monotone} of {MANY}; hair, eyes, position: {mine} against {theirs}")
     shares = (mine[1:] / mine[0]) / (theirs[1:] / theirs[0])
     print(f"eyes and position by hair, as a share of a random direction's: {shares}")
-    assert monotone >= 8
+    assert monotone >= 0.8 * MANY
     assert (shares <= 1 / 3).all()
 
 
