@@ -247,7 +247,10 @@ def test_what_cannot_be_compared_says_why(run: Path, tmp_path: Path, capsys: pyt
     assert "--against FACES" in capsys.readouterr().err
     assert command(["judge", str(run), "--features", "incepton"]) == 2
     assert "inception" in capsys.readouterr().err
-    assert command(["judge", str(tmp_path / "nothing"), "--against", str(tmp_path)]) == 2
+    assert command(["judge", str(tmp_path / "nothing")]) == 2
+    assert "there is no run" in capsys.readouterr().err
+    assert command(["judge", str(run.parent)]) == 2
+    assert f"eshi judge {run.parent}/*" in capsys.readouterr().err
 
 
 def test_inception_says_what_to_install(run: Path) -> None:

@@ -65,6 +65,10 @@ def judge(
 
 def contenders(path: Path) -> list[Contender]:
     """A run is two: its best step and its last; anything else is one."""
+    if not path.exists():
+        raise EshiError(f"there is no run, checkpoint or folder of images {path}", "eshi runs lists the runs")
+    if path.is_dir() and any(path.glob("*/recipe.yaml")):
+        raise EshiError(f"{path} holds runs and is none itself", f"eshi judge {path}/*, or eshi runs {path}")
     if path.is_dir() and (path / "recipe.yaml").exists():
         names = [name for name in ("best.pt", "last.pt") if (path / name).exists()]
         if not names:
