@@ -7,6 +7,7 @@ import torch
 
 import eshi
 from eshi.errors import EshiError
+from eshi.gather.credits import credits
 from eshi.gather.faceset import FaceSet
 from eshi.judge import guard
 from eshi.judge.watch import Watch
@@ -36,6 +37,8 @@ def begin(run: Run, who: Pupils, shown: FaceSet, watch: Watch, step: int, facts:
     stopped = events[-1] if events and events[-1]["event"] == "stopped" else None
     if stopped and run.recipe.guard.action == "stop":
         raise died(run, stopped)
+    if (shown.path / "faces.sqlite").exists():
+        credits(shown.path, run.folder)  # whose pictures a run learned from travels with it
     versions = {"eshi": eshi.__version__, "torch": torch.__version__}
     counts = {"faces": str(shown.path.resolve()), "train": len(shown), "held_out": len(shown.held_out)}
     run.log({"step": step, "images": step * run.recipe.batch, "event": "started"} | facts | versions | counts)

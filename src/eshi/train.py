@@ -10,7 +10,6 @@ from torch import Tensor, nn
 
 from eshi.engine import Engine, choose, hold_memory, render, seed_everything
 from eshi.errors import EshiError
-from eshi.gather.credits import credits
 from eshi.gather.faceset import FaceSet, faceset
 from eshi.judge.watch import Watch
 from eshi.life import begin, check, finish, heed, resume, save
@@ -84,8 +83,6 @@ def train(
     fixed = who.G.draw(SHEET, recipe.seed)
     with Run(folder, recipe) as run, stoppable() as stop:
         step, seconds = resume(who, run, shown)
-        if (faces / "faces.sqlite").exists():
-            credits(faces, folder)  # whose pictures a run learned from travels with it
         if not run.state:
             run.sheet(shown.batch(recipe.seed, 0, min(SHEET, epoch)), "real", 0)
             run.sheet(render(who.G_ema, fixed), f"{0:09}", 0)

@@ -1,5 +1,6 @@
 """The judge: drawings against faces that training never saw, with the noise of every figure."""
 
+import json
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -93,7 +94,5 @@ def memory(faces: FaceSet, judge: Judge, drawn: np.ndarray) -> tuple[dict[str, A
 
 
 def save_memory(folder: Path, images: int, facts: dict[str, Any], sheet: np.ndarray) -> None:
-    import json
-
     image.save(sheet, folder / "neighbours.png")
     image.write(folder / "neighbours.json", json.dumps({"images": images} | facts, indent=1).encode())

@@ -16,7 +16,7 @@ from eshi.engine import Engine, render
 from eshi.gather.faceset import FaceSet
 from eshi.judge import guard
 from eshi.judge.judge import SEED, Judge, judge_of
-from eshi.logbook import log
+from eshi.logbook import best_of, judgements, log
 from eshi.recipe import Recipe
 from eshi.run import Run
 
@@ -45,13 +45,8 @@ class Watch:
         self.cost = (recipe.judge.drawings + len(faces.held_out)) / GUESS  # of one judgement, in seconds
 
     @property
-    def comparable(self) -> list[dict[str, Any]]:
-        """The judgements against the faces of today: a set that has grown is another measure."""
-        return [row for row in self.rows if row.get("content", self.faces.content) == self.faces.content]
-
-    @property
     def best(self) -> dict[str, Any] | None:
-        return min(self.comparable, key=lambda row: row[row["ranked_by"]], default=None)
+        return best_of(judgements(self.rows))
 
     def affordable(self, seconds: float) -> bool:
         """Would one more judgement stay within the budget, if it takes as long as the last?"""
@@ -66,19 +61,16 @@ class Watch:
             self.z = who.G.draw(self.recipe.judge.drawings, SEED)
         row: dict[str, Any] = {"step": step, "images": step * self.recipe.batch, "content": self.faces.content}
         row |= self.judge.score(render(who.G_ema, self.z), brief=True) | self.probe(who)
-        before = self.best
         self.rows.append(row)
-        current = [r for r in self.comparable if r["images"] > self.since]
+        current = [r for r in judgements(self.rows) if r["images"] > self.since]
         found = guard.health(current, self.rows[: -len(current)])
         took = time.monotonic() - start
         self.seconds, self.cost = self.seconds + took, self.cost if first else took
         row |= {"state": found.state, "why": found.why, "against": self.judge.against, "judge_seconds": self.seconds}
         self.run.log(row)
         states = [r["state"] for r in current]
-        key = row["ranked_by"]
-        best = before is None or row[key] < before[key]
         dying, before_too = (guard.dying(s, self.recipe.guard.patience) for s in (states, states[:-1]))
-        return Verdict(best, found, dying, dying and not before_too)
+        return Verdict(row is self.best, found, dying, dying and not before_too)
 
     @torch.no_grad()
     def probe(self, who: Any) -> dict[str, float]:
