@@ -18,12 +18,12 @@ import cv2
 import numpy as np
 from PIL import Image
 
-from eshi import image, progress
 from eshi.gather import catalogue
 from eshi.gather.clean import clean
 from eshi.gather.crop import crop
 from eshi.gather.finders.lbp import fetched
 from eshi.gather.painter import paint
+from eshi.ground import image, progress
 
 MEASURED = """
 import resource, sys, time

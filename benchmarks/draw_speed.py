@@ -13,9 +13,11 @@ from pathlib import Path
 
 import torch
 
-from eshi import image, recipe
-from eshi.draw import Artist, artist, draw
-from eshi.run import Run, networks
+from eshi import recipe
+from eshi.artist import Artist, draw
+from eshi.ground import image
+from eshi.networks.build import networks
+from eshi.run.folder import Run
 
 ONE, SHEET = 0.015, 0.4  # seconds
 
@@ -38,7 +40,7 @@ def fresh(name: str, folder: Path) -> Artist:
     G, D = networks(chosen)
     with Run(folder / name, chosen) as run:
         run.save({"G": G.state_dict(), "D": D.state_dict(), "images": 0})
-    return artist(folder / name)
+    return Artist.load(folder / name)
 
 
 def main() -> None:
@@ -51,7 +53,7 @@ def main() -> None:
     print(f"{'':<14}{'one face':>30}{'sheet of 64 as PNG':>34}")
     with tempfile.TemporaryDirectory() as folder:
         artists = {name: fresh(name, Path(folder)) for name in ("demo", "dcgan-64")}
-    artists |= {path.name: artist(path) for path in a.runs}
+    artists |= {path.name: Artist.load(path) for path in a.runs}
     for name, who in artists.items():
         one = timed(lambda w=who: draw(w, 1, 7), a.times)
         sheet = timed(lambda w=who: image.encode(image.sheet(draw(w, 64).images)), max(3, a.times // 3))

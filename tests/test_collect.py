@@ -17,9 +17,9 @@ import pytest
 from booru import PAGE, Booru, Post, make_posts, picture
 from PIL import Image
 
-from eshi.errors import EshiError
 from eshi.gather import arrivals, sites
 from eshi.gather.collect import Summary, collect
+from eshi.ground.errors import EshiError
 
 ENGINES = ["moebooru", "danbooru", "gelbooru_v02"]
 installed = importlib.util.find_spec("gallery_dl") is not None

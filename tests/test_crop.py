@@ -16,19 +16,19 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from eshi import image
-from eshi.errors import EshiError
 from eshi.gather import catalogue
 from eshi.gather.crop import crop, face_name, square
 from eshi.gather.finders import evaluate, finder, lbp
-from eshi.registry import FINDERS
+from eshi.ground import image
+from eshi.ground.errors import EshiError
+from eshi.ground.registry import FINDERS
 
 BLUE = (0, 0, 255)
 FINDER = '''
 import time
 import cv2
 import numpy as np
-from eshi.registry import FINDERS
+from eshi.ground.registry import FINDERS
 
 @FINDERS.register("blue")
 class Blue:

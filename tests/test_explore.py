@@ -9,12 +9,11 @@ import torch
 from PIL import Image
 from untrained import kept, made
 
-from eshi import image
-from eshi.draw import Artist, draw
-from eshi.engine import render
-from eshi.errors import EshiError
+from eshi.artist import Artist, draw, render
 from eshi.explore import add_favourite, drop_favourite, favourites, film, look, mix, project, store, sweep, walk
 from eshi.explore.latent import resolve
+from eshi.ground import image
+from eshi.ground.errors import EshiError
 
 torch.set_num_threads(1)  # faster than two for networks this small
 

@@ -7,16 +7,17 @@ import pytest
 import torch
 from torch import nn
 
-from eshi import image, recipe
-from eshi.draw import Artist
-from eshi.engine import render
-from eshi.errors import EshiError
+from eshi import recipe
+from eshi.artist import Artist, render
 from eshi.explore import directions, edit
 from eshi.explore.directions import factorised, first_layer, ridge, unmixed
 from eshi.explore.measures import MEASURES, eye_colour, hair_colour, measured
 from eshi.gather.painter import paint
-from eshi.registry import GENERATORS
-from eshi.run import Run, networks
+from eshi.ground import image
+from eshi.ground.errors import EshiError
+from eshi.ground.registry import GENERATORS
+from eshi.networks.build import networks
+from eshi.run.folder import Run
 
 torch.set_num_threads(1)
 

@@ -7,8 +7,7 @@ import numpy as np
 import pytest
 import torch
 
-from eshi.draw import Artist, artist
-from eshi.engine import render
+from eshi.artist import Artist, render
 from eshi.explore import directions, edit, project, walk
 from eshi.explore.directions import Directions
 from eshi.explore.measures import COLOURS, across, down, eye_colour, hair_colour, hair_light
@@ -23,7 +22,7 @@ STEPS = 9
 def who() -> Artist:
     if "ESHI_RUN" not in os.environ:
         pytest.skip("ESHI_RUN names no run that was trained on painted faces")
-    return artist(Path(os.environ["ESHI_RUN"]))
+    return Artist.load(Path(os.environ["ESHI_RUN"]))
 
 
 @pytest.fixture(scope="module")

@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from eshi.errors import EshiError
 from eshi.gather.faceset import faceset
+from eshi.ground.errors import EshiError
 
 
 def picture(number: int, side: int = 20) -> Image.Image:

@@ -13,12 +13,12 @@ import cv2
 import numpy as np
 import pytest
 
-from eshi.errors import EshiError
 from eshi.gather.finders import finder
 from eshi.gather.finders.evaluate import overlap, right_ones
 from eshi.gather.finders.net import CLEAR, WEIGHTS, WIDEST, scales
 from eshi.gather.painter import face, picture
-from eshi.image import Pixels
+from eshi.ground.errors import EshiError
+from eshi.ground.image import Pixels
 
 TOOLS = Path(__file__).parent.parent / "tools" / "finder"
 SEED = 4242  # never painted for training

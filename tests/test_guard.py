@@ -10,18 +10,20 @@ import numpy as np
 import pytest
 import torch
 
-from eshi import image, recipe, run
+from eshi import recipe
 from eshi.cli import run as command
-from eshi.engine import choose
-from eshi.errors import EshiError
 from eshi.gather.faceset import faceset
-from eshi.judge import guard
-from eshi.judge.watch import Watch, area, norm
-from eshi.logbook import judgements, log
-from eshi.pupils import pupils
+from eshi.ground import image
+from eshi.ground.errors import EshiError
+from eshi.judging import guard
+from eshi.networks.engine import choose
 from eshi.recipe import Recipe
-from eshi.run import Run
-from eshi.train import train
+from eshi.run import checkpoint
+from eshi.run.folder import Run
+from eshi.run.logbook import judgements, log
+from eshi.training.loop import train
+from eshi.training.pupils import pupils
+from eshi.training.watch import Watch, area, norm
 
 RECORDED = json.loads((Path(__file__).parent / "guard_runs.json").read_text())
 
@@ -127,12 +129,12 @@ def test_a_dying_run_is_stopped_and_says_why(faces: Path, stuck: Recipe, tmp_pat
     assert len(events) == 1
     assert events[0]["images"] < 208
     assert (tmp_path / "run" / "best.pt").exists()
-    before = run.load(tmp_path / "run")["step"]
+    before = checkpoint.load(tmp_path / "run")["step"]
     with pytest.raises(EshiError, match="the guard stopped"):  # the same command does not go on by itself
         train(faces, stuck, tmp_path / "run")
-    assert run.load(tmp_path / "run")["step"] == before
+    assert checkpoint.load(tmp_path / "run")["step"] == before
     train(faces, with_action(stuck, "warn"), tmp_path / "run")
-    assert run.load(tmp_path / "run")["step"] == 26
+    assert checkpoint.load(tmp_path / "run")["step"] == 26
 
 
 def test_a_rollback_is_the_best_step_with_a_slower_d(faces: Path, stuck: Recipe, tmp_path: Path) -> None:
@@ -142,14 +144,14 @@ def test_a_rollback_is_the_best_step_with_a_slower_d(faces: Path, stuck: Recipe,
     events = [row["event"] for row in log(tmp_path / "run") if "event" in row]
     assert events.count("rolled back") == stuck.guard.times
     assert events[-1] == "stopped"
-    rates = [group["lr"] for group in run.load(tmp_path / "run")["opt_D"]["param_groups"]]
+    rates = [group["lr"] for group in checkpoint.load(tmp_path / "run")["opt_D"]["param_groups"]]
     assert rates == [pytest.approx(stuck.d_adam.lr / 4**stuck.guard.times)]
 
 
 def test_judging_changes_nothing_that_is_learned(faces: Path, tiny: Recipe, tmp_path: Path) -> None:
     often = recipe.parse(tiny.as_dict(), ["judge.every=32", "judge.drawings=20", "judge.budget=1"])
     never = recipe.parse(tiny.as_dict(), ["judge.every=0"])
-    a, b = run.load(train(faces, often, tmp_path / "a")), run.load(train(faces, never, tmp_path / "b"))
+    a, b = checkpoint.load(train(faces, often, tmp_path / "a")), checkpoint.load(train(faces, never, tmp_path / "b"))
     assert all(torch.equal(a[part][key], b[part][key]) for part in ("G", "D", "G_ema") for key in a[part])
     assert len(judgements(log(tmp_path / "a"))) == 5
     assert not judgements(log(tmp_path / "b"))
@@ -165,7 +167,10 @@ def test_a_run_that_goes_on_remembers_its_judgements(faces: Path, tiny: Recipe, 
         {row["images"]: row["fd_lite0"] for row in judgements(log(tmp_path / name))} for name in ("parts", "whole")
     ]
     assert {k: v for k, v in scores[0].items() if k in scores[1]} == scores[1]
-    assert run.load(tmp_path / "parts" / "best.pt")["images"] == run.load(tmp_path / "whole" / "best.pt")["images"]
+    assert (
+        checkpoint.load(tmp_path / "parts" / "best.pt")["images"]
+        == checkpoint.load(tmp_path / "whole" / "best.pt")["images"]
+    )
 
 
 def test_scores_against_other_faces_are_not_compared(faces: Path, tiny: Recipe, tmp_path: Path) -> None:
@@ -180,7 +185,7 @@ def test_scores_against_other_faces_are_not_compared(faces: Path, tiny: Recipe, 
     assert [row["images"] for row in since] == [192, 224, 256]  # the five before were another measure
     assert since[0]["content"] != first[0]["content"]
     best = min(since, key=lambda row: row["fd_lite0"])
-    assert run.load(folder / "best.pt")["images"] == best["images"]
+    assert checkpoint.load(folder / "best.pt")["images"] == best["images"]
     assert since[0]["state"] == "learning"
 
 

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from eshi.image import Unreadable, animate, decode, fit, pixels, save, sheet, unit
+from eshi.ground.image import Unreadable, animate, decode, fit, pixels, save, sheet, unit
 
 RED = np.zeros((20, 30, 3), np.uint8) + np.array([200, 30, 40], np.uint8)
 

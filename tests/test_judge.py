@@ -11,18 +11,19 @@ import torch
 from torchmetrics.image.fid import FrechetInceptionDistance
 from torchmetrics.image.kid import KernelInceptionDistance
 
-from eshi import image, recipe
+from eshi import recipe
+from eshi.artist import Artist
 from eshi.cli import run as command
-from eshi.draw import artist
-from eshi.errors import EshiError
 from eshi.gather.faceset import faceset
 from eshi.gather.painter import paint
-from eshi.judge import metrics
-from eshi.judge.compare import judge, table
-from eshi.judge.features import cached, features, network
-from eshi.judge.judge import better, judge_of
+from eshi.ground import image
+from eshi.ground.errors import EshiError
+from eshi.judging import metrics
+from eshi.judging.compare import judge, table
+from eshi.judging.features import cached, features, network
+from eshi.judging.judge import better, judge_of
 from eshi.recipe import Recipe
-from eshi.train import train
+from eshi.training.loop import train
 
 
 @pytest.fixture(scope="module")
@@ -237,8 +238,8 @@ def test_the_same_checkpoint_scores_the_same_twice(run: Path, faces: Path) -> No
 def test_draw_takes_the_best_step(run: Path) -> None:
     rows = [json.loads(line) for line in (run / "log.jsonl").read_text().splitlines()]
     best = min((row for row in rows if "ranked_by" in row), key=lambda row: row["fd_lite0"])
-    assert artist(run).images == best["images"]
-    assert artist(run / "last.pt").images == 320
+    assert Artist.load(run).images == best["images"]
+    assert Artist.load(run / "last.pt").images == 320
 
 
 def test_what_cannot_be_compared_says_why(run: Path, tmp_path: Path, capsys: pytest.CaptureFixture) -> None:

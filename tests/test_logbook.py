@@ -11,8 +11,9 @@ import pytest
 from filelock import FileLock
 
 from eshi import recipe
-from eshi.errors import EshiError
-from eshi.logbook import human, log, measured, runs, table
+from eshi.ground.errors import EshiError
+from eshi.ground.figures import human, measured
+from eshi.run.logbook import log, runs, table
 
 START = {"step": 0, "images": 0, "event": "started", "length": 60_000}
 
@@ -143,6 +144,6 @@ def test_no_digit_is_below_the_noise(value: float, noise: float | None, words: s
 
 
 def test_neither_runs_nor_reports_load_torch() -> None:
-    code = "import sys; import eshi.logbook, eshi.report; print('torch' in sys.modules)"
+    code = "import sys; import eshi.run.logbook, eshi.pages; print('torch' in sys.modules)"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "False"

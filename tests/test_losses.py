@@ -5,9 +5,9 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
-from eshi.losses import BCE, total
-from eshi.models.dcgan import Discriminator
-from eshi.registry import LOSSES
+from eshi.ground.registry import LOSSES
+from eshi.networks.dcgan import Discriminator
+from eshi.training.losses import BCE, total
 
 real, fake = torch.linspace(-2, 2, 8)[:, None, None, None], torch.linspace(-3, 1, 8)[:, None, None, None]
 

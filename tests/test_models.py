@@ -5,10 +5,10 @@ import torch
 from torch import nn
 
 from eshi import recipe
-from eshi.errors import EshiError
-from eshi.models.dcgan import Discriminator, Generator, ladder
-from eshi.registry import DISCRIMINATORS, GENERATORS
-from eshi.run import networks
+from eshi.ground.errors import EshiError
+from eshi.ground.registry import DISCRIMINATORS, GENERATORS
+from eshi.networks.build import networks
+from eshi.networks.dcgan import Discriminator, Generator, ladder
 
 
 def count(network: nn.Module) -> int:

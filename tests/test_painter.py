@@ -12,10 +12,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from eshi import image
-from eshi.errors import EshiError
 from eshi.gather.painter import character, compose, face, paint, picture
 from eshi.gather.painter.pen import Pen, ribbon, spline
+from eshi.ground import image
+from eshi.ground.errors import EshiError
 
 PAINT = "import sys; from eshi.gather.painter import paint; paint(sys.argv[1], int(sys.argv[2]), faces=32, workers=2)"
 

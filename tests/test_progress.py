@@ -4,8 +4,9 @@ import itertools
 
 import pytest
 
-from eshi import progress
-from eshi.progress import WINDOW, Progress, clock
+from eshi.ground import progress
+from eshi.ground.figures import clock
+from eshi.ground.progress import WINDOW, Progress
 
 
 def test_the_rate_is_that_of_now_not_of_a_slow_start(monkeypatch: pytest.MonkeyPatch) -> None:

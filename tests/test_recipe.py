@@ -6,7 +6,7 @@ import pytest
 import yaml
 
 from eshi import recipe
-from eshi.errors import EshiError
+from eshi.ground.errors import EshiError
 
 SHIPPED = sorted(recipe.shipped())
 

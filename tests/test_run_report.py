@@ -10,12 +10,13 @@ from typing import Any
 import numpy as np
 import pytest
 
-from eshi import image, recipe
-from eshi.errors import EshiError
-from eshi.report import run_report
-from eshi.report.curves import MOST, Scene, bands, chart, curve, decades, path, steps, thin
-from eshi.report.lapse import FRAMES, chosen
-from eshi.report.page import shrunk
+from eshi import recipe
+from eshi.ground import image
+from eshi.ground.errors import EshiError
+from eshi.pages import run_report
+from eshi.pages.curves import MOST, Scene, bands, chart, curve, decades, path, steps, thin
+from eshi.pages.lapse import FRAMES, chosen
+from eshi.pages.page import shrunk
 
 START = {
     "step": 0, "images": 0, "event": "started", "machine": "cpu, 2 threads", "eshi": "0.1.0", "torch": "2.13.0",

@@ -7,12 +7,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from eshi import image
-from eshi.errors import EshiError
 from eshi.gather import catalogue
 from eshi.gather.credits import credits
 from eshi.gather.survey import hair_colours, survey, text
-from eshi.report import faces_report
+from eshi.ground import image
+from eshi.ground.errors import EshiError
+from eshi.pages import faces_report
 
 
 def face(seed: int, hair: tuple[int, int, int] = (60, 90, 220)) -> np.ndarray:

@@ -14,17 +14,19 @@ from pathlib import Path
 import pytest
 import torch
 
-from eshi import recipe, run
-from eshi.draw import artist, draw
-from eshi.errors import EshiError
+from eshi import recipe
+from eshi.artist import Artist, draw
 from eshi.gather.clean import clean
+from eshi.ground.errors import EshiError
+from eshi.ground.registry import LOSSES
 from eshi.recipe import Recipe
-from eshi.registry import LOSSES
-from eshi.train import train
+from eshi.run import checkpoint
+from eshi.run.folder import Run
+from eshi.training.loop import train
 
 
 def weights(folder: Path) -> dict[str, torch.Tensor]:
-    state = run.load(folder)
+    state = checkpoint.load(folder)
     flat = {f"{part}.{k}": v for part in ("G", "D", "G_ema") if part in state for k, v in state[part].items()}
     for part in ("opt_G", "opt_D"):
         flat |= {f"{part}.{i}.{k}": v for i, s in state[part]["state"].items() for k, v in s.items()}
@@ -49,7 +51,7 @@ def test_twenty_steps_are_nine_and_eleven_bit_for_bit(
     whole = train(faces, tiny, tmp_path / "whole")
     train(faces, longer(tiny, "72"), tmp_path / "parts")
     parts = train(faces, tiny, tmp_path / "parts")
-    assert run.load(parts)["step"] == 20
+    assert checkpoint.load(parts)["step"] == 20
     assert same(whole, parts)
 
 
@@ -67,7 +69,7 @@ def test_every_shipped_recipe_trains_three_steps_resumes_and_draws(name: str, fa
     train(faces, recipe.load(name, small), tmp_path / "run")
     train(faces, recipe.load(name, [*small, "images=24"]), tmp_path / "run")
     side = recipe.load(name).size
-    assert run.load(tmp_path / "run")["step"] == 3
+    assert checkpoint.load(tmp_path / "run")["step"] == 3
     assert draw(tmp_path / "run", 5).images.shape == (5, side, side, 3)
 
 
@@ -97,7 +99,7 @@ def test_whose_pictures_it_learned_from_travels_with_the_run(faces: Path, tiny: 
 
 
 def test_the_fixed_latents_are_the_sheet_that_draw_makes(faces: Path, tiny: Recipe, tmp_path: Path) -> None:
-    from eshi import image
+    from eshi.ground import image
 
     folder = train(faces, tiny, tmp_path / "run")
     sheet = image.decode(folder / "samples" / "000000160.png")
@@ -113,7 +115,7 @@ def test_a_changed_recipe_is_refused_with_the_differences(faces: Path, tiny: Rec
         train(faces, recipe.parse(tiny.as_dict(), ["judge.drawings=100"]), tmp_path / "run")
     free = ["judge.every=0", "judge.budget=0.1", "guard.action=warn"]
     train(faces, recipe.parse(longer(tiny, "24").as_dict(), free), tmp_path / "run")
-    assert run.load(tmp_path / "run")["images"] == 24
+    assert checkpoint.load(tmp_path / "run")["images"] == 24
 
 
 def test_a_folder_that_is_no_run_is_left_alone(faces: Path, tiny: Recipe, tmp_path: Path) -> None:
@@ -124,7 +126,7 @@ def test_a_folder_that_is_no_run_is_left_alone(faces: Path, tiny: Recipe, tmp_pa
 
 
 def test_a_second_process_is_refused(faces: Path, tiny: Recipe, tmp_path: Path) -> None:
-    with run.Run(tmp_path / "run", tiny), pytest.raises(EshiError, match="another process is training"):
+    with Run(tmp_path / "run", tiny), pytest.raises(EshiError, match="another process is training"):
         train(faces, tiny, tmp_path / "run")
 
 
@@ -136,7 +138,7 @@ def test_divergence_stops_and_keeps_the_last_good_checkpoint(faces: Path, tiny: 
         train(faces, longer(wild, "160"), tmp_path / "run")
     assert "the last good checkpoint, of 8 images, is kept" in raised.value.hint
     assert weights(tmp_path / "run").keys() == before.keys()
-    assert run.load(tmp_path / "run")["images"] == 8
+    assert checkpoint.load(tmp_path / "run")["images"] == 8
 
 
 def test_a_checkpoint_cut_in_half_is_an_error_and_stays(faces: Path, tiny: Recipe, tmp_path: Path) -> None:
@@ -157,7 +159,7 @@ def test_a_full_disk_keeps_the_checkpoint_before(faces: Path, tiny: Recipe, tmp_
     with pytest.raises(EshiError, match="cannot save") as raised:
         train(faces, tiny, folder)
     assert "the checkpoint of 8 images is still there" in raised.value.hint
-    assert run.load(folder)["images"] == 8
+    assert checkpoint.load(folder)["images"] == 8
 
 
 def test_nothing_is_unpickled(tmp_path: Path) -> None:
@@ -180,7 +182,7 @@ def test_draw_is_deterministic_and_a_face_has_a_number(faces: Path, tiny: Recipe
 
 
 def test_search_keeps_the_best_by_d(faces: Path, tiny: Recipe, tmp_path: Path) -> None:
-    who = artist(train(faces, longer(tiny, "16"), tmp_path / "run"))
+    who = Artist.load(train(faces, longer(tiny, "16"), tmp_path / "run"))
     best = draw(who, 4, seed=5, search=40)
     everyone = {n: float(who.D(who.G(who.G.draw(1, n)))) for n in range(5, 45)}
     wanted = sorted(everyone, key=everyone.__getitem__, reverse=True)[:4]
@@ -212,7 +214,7 @@ def test_ctrl_c_saves_and_says_how_to_go_on(faces: Path, tmp_path: Path) -> None
     said = process.stderr.read() if process.stderr else ""
     assert "stopped and saved at" in said
     assert "the same command" in said
-    assert run.load(tmp_path / "run")["images"] > 0
+    assert checkpoint.load(tmp_path / "run")["images"] > 0
 
 
 @pytest.mark.slow
@@ -224,7 +226,7 @@ def test_kill_at_ten_moments_never_costs_the_checkpoint(faces: Path, tmp_path: P
         time.sleep(3.0 + 0.37 * moment)  # past the start, then anywhere in the loop and its saves
         process.kill()
         process.wait()
-        state = run.load(killed)
+        state = checkpoint.load(killed)
         assert state["images"] >= images
         images = state["images"]
     assert images > 0

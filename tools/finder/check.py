@@ -11,7 +11,7 @@ from sources import painted, places, split
 
 from eshi.gather.finders import finder
 from eshi.gather.finders.evaluate import right_ones
-from eshi.image import Pixels
+from eshi.ground.image import Pixels
 
 Marked = tuple[Pixels, np.ndarray]  # a picture, its boxes (N, 4)
 SCORES = (0.2, 0.3, 0.35, 0.4, 0.45, 0.5, 0.6)

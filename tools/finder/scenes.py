@@ -7,7 +7,7 @@ import cv2
 import numpy as np
 from sources import Source
 
-from eshi.image import Pixels
+from eshi.ground.image import Pixels
 
 SIDE = 192
 LEAST, MOST = 12.0, 128.0  # px: the faces that one look of the network should find; the pyramid does the rest

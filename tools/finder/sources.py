@@ -11,9 +11,9 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from eshi.errors import EshiError
 from eshi.gather.painter import picture
-from eshi.image import Pixels, decode
+from eshi.ground.errors import EshiError
+from eshi.ground.image import Pixels, decode
 
 LONGEST = 512  # px kept of a picture: a face that fills half of it is still twice as large as any the network looks for
 TIGHT = (0.03, 0.12, 0.94, 0.76)  # the box of a face in a tight crop, as parts of its sides; judged by eye

@@ -19,9 +19,9 @@ from scenes import SIDE, Stock, scene, target
 from sources import painted, places, split
 from torch.utils.data import DataLoader, IterableDataset
 
-from eshi.engine import hold_memory
-from eshi.errors import EshiError
-from eshi.progress import Progress
+from eshi.ground.errors import EshiError
+from eshi.ground.progress import Progress
+from eshi.networks.engine import hold_memory
 
 SAVE_SECONDS = 60.0
 WARM_STEPS = 200

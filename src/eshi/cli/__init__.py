@@ -4,9 +4,10 @@ import importlib
 import os
 import sys
 
-from eshi import __version__, progress
+from eshi import __version__
 from eshi.cli.command import VERBS, Arguments, Parser
-from eshi.errors import EshiError, near_miss
+from eshi.ground import progress
+from eshi.ground.errors import EshiError, near_miss
 
 for group in ("training", "judging", "gathering", "exploring"):  # fills VERBS, in the order that --help shows
     importlib.import_module(f"eshi.cli.{group}")

@@ -8,7 +8,7 @@ import json
 from collections.abc import Callable
 from typing import Any, NoReturn
 
-from eshi.errors import EshiError
+from eshi.ground.errors import EshiError
 
 Arguments = argparse.Namespace
 Verb = Callable[[Arguments], None]

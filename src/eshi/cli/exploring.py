@@ -4,7 +4,7 @@ from pathlib import Path
 from typing import Any
 
 from eshi.cli.command import Arguments, Parser, Verb, show, verb
-from eshi.errors import EshiError
+from eshi.ground.errors import EshiError
 
 
 @verb
@@ -44,8 +44,8 @@ def walk(parser: Parser) -> Verb:
     parser.add_argument("--seconds", type=float, default=0.08, help="a frame (0.08)")
 
     def run(a: Arguments) -> None:
-        from eshi import image
         from eshi.explore import film, walk
+        from eshi.ground import image
 
         found = walk(a.run, points(a.seeds), a.frames, a.loop, a.spherical or None, a.even)
         out = a.out or drawn(a.run, f"walk-{a.seeds.replace(',', '-')}.webp")
@@ -85,11 +85,11 @@ def directions(parser: Parser) -> Verb:
     parser.add_argument("--seed", type=int, default=7, help="the face that the sheet shows (7)")
 
     def run(a: Arguments) -> None:
-        from eshi.draw import artist
+        from eshi.artist import Artist
         from eshi.explore import directions
 
         found = directions(a.run, a.count)
-        who = artist(a.run)
+        who = Artist.load(a.run)
         rows = zip(found.names, found.kinds, found.attributes, found.correlations, strict=True)
         lines = [f"  {name:<12} {kind:<9} {attribute:<12} r {r:+.2f}" for name, kind, attribute, r in rows]
         correlations = dict(zip(found.names, found.correlations, strict=True))
@@ -173,8 +173,8 @@ def look(parser: Parser) -> Verb:
     parser.add_argument("--drop", help="maps to drop: 3,17 (those that tell most)")
 
     def run(a: Arguments) -> None:
-        from eshi import image
         from eshi.explore import look
+        from eshi.ground import image
 
         drop = numbers(a.drop, "--drop") if a.drop else None
         found = look(a.run, points(a.seeds), a.units, a.layer, drop)
@@ -224,7 +224,7 @@ def drawn(run: Path, name: str) -> Path:
 
 
 def finish(a: Arguments, sheet: Any, name: str, lines: list[str], **facts: Any) -> None:
-    from eshi import image
+    from eshi.ground import image
 
     out = image.save(sheet, a.out or drawn(a.run, f"{name}.png"))
     plain = {key: value.tolist() if hasattr(value, "tolist") else value for key, value in facts.items()}

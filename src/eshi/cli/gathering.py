@@ -98,7 +98,7 @@ def clean(parser: Parser) -> Verb:
 
     def run(a: Arguments) -> None:
         from eshi.gather.clean import clean
-        from eshi.report import faces_report
+        from eshi.pages import faces_report
 
         options = {rule: getattr(a, rule) for rule in RULES if getattr(a, rule) is not None}
         options |= {"cascade": str(a.cascade)} if a.cascade else {}
@@ -128,7 +128,7 @@ def faces(parser: Parser) -> Verb:
     def run(a: Arguments) -> None:
         from eshi.gather.credits import credits
         from eshi.gather.survey import survey, text
-        from eshi.report import faces_report
+        from eshi.pages import faces_report
 
         found, page = survey(a.faces), faces_report(a.faces)
         written = credits(a.faces) if a.credits else ()

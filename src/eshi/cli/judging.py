@@ -17,7 +17,7 @@ def judge(parser: Parser) -> Verb:
     parser.add_argument("--inception-weights", metavar="FILE", help="instead of downloading them once")
 
     def run(a: Arguments) -> None:
-        from eshi.judge.compare import judge, table
+        from eshi.judging.compare import judge, table
 
         options = {"weights": str(a.inception_weights)} if a.inception_weights else {}
         found = judge(a.paths, a.against, "inception" if options else a.features, a.count, **options)
@@ -32,7 +32,7 @@ def runs(parser: Parser) -> Verb:
     parser.add_argument("folder", nargs="?", type=Path, default=Path("runs"), help="where they lie (runs)")
 
     def run(a: Arguments) -> None:
-        from eshi.logbook import runs, table
+        from eshi.run.logbook import runs, table
 
         found = runs(a.folder)
         show(a, table(found, a.folder), runs=found)
@@ -46,7 +46,7 @@ def report(parser: Parser) -> Verb:
     parser.add_argument("run", type=Path, help="a run folder")
 
     def run(a: Arguments) -> None:
-        from eshi.report import run_report
+        from eshi.pages import run_report
 
         page = run_report(a.run)
         show(a, f"look at {page}", report=page)

@@ -12,7 +12,7 @@ def demo(parser: Parser) -> Verb:
     parser.add_argument("--images", default=None, help="train on so many images (the recipe's length)")
 
     def run(a: Arguments) -> None:
-        from eshi.demo import demo
+        from eshi.verbs.demo import demo
 
         made = demo(a.out, a.images)
         show(a, made.text, faces=made.faces, run=made.run, sheet=made.sheet)
@@ -58,7 +58,7 @@ def train(parser: Parser) -> Verb:
         sets = a.set + [f"{key}={value}" for key, value in given.items() if value is not None]
         chosen = recipe.load(source, sets)  # its typos show before torch is loaded
 
-        from eshi.train import train
+        from eshi.training.loop import train
 
         folder = train(a.faces, chosen, a.out)
         sheet = max((folder / "samples").glob("0*.png"))
@@ -81,8 +81,8 @@ def draw(parser: Parser) -> Verb:
     parser.add_argument("--single", type=Path, metavar="DIR", help="single files, named by number, instead of a sheet")
 
     def run(a: Arguments) -> None:
-        from eshi import image
-        from eshi.draw import draw
+        from eshi.artist import draw
+        from eshi.ground import image
 
         drawing = draw(a.run, a.count, a.seed, a.search, a.mean, a.std)
         if a.single:

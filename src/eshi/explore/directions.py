@@ -10,15 +10,14 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from eshi import image
-from eshi.draw import Artist
-from eshi.engine import render
-from eshi.errors import EshiError, near_miss
+from eshi.artist import Artist, render
 from eshi.explore.features import features, tensor
 from eshi.explore.latent import home_of, opened
 from eshi.explore.measures import COLOURED, Measure, measured
 from eshi.explore.page import labelled
-from eshi.progress import Progress, note
+from eshi.ground import files, image
+from eshi.ground.errors import EshiError, near_miss
+from eshi.ground.progress import Progress, note
 
 UNLABELLED = 8  # kept of each kind that needs no labels
 FIRST = 2_000_000  # the seed that the drawings to learn from begin with, far from those people look at
@@ -204,7 +203,7 @@ def save(found: Directions, home: Path) -> Path:
     arrays: dict[str, Any] = dict(vars(found))
     arrays |= {f"colour_{name}": slope for name, slope in arrays.pop("colours").items()}
     np.savez(memory, **arrays)
-    return image.write(home / "directions.npz", memory.getvalue())
+    return files.write(home / "directions.npz", memory.getvalue())
 
 
 def saved(run: Path | Artist, who: Artist) -> Directions:

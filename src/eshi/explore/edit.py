@@ -8,13 +8,12 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from eshi import image
-from eshi.draw import Artist
-from eshi.engine import render
-from eshi.errors import EshiError, near_miss
+from eshi.artist import Artist, render
 from eshi.explore.directions import DEVIATION, Directions, saved
 from eshi.explore.latent import Latent, opened, resolve
 from eshi.explore.measures import COLOURED, COLOURS, Measure, measured
+from eshi.ground import image
+from eshi.ground.errors import EshiError, near_miss
 
 AMOUNT = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)")
 FARTHEST = 4 * 0.5**0.5  # beyond the usual length of a normal latent: four of its standard deviations

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from torch import Tensor
 
-from eshi.errors import EshiError, near_miss
+from eshi.ground.errors import EshiError, near_miss
 
 FILE = r"""(?P<file>'[^']*'|"[^"]*"|[\w./~]+\.npy\b)"""  # quoted, where its path holds more than this
 TOKEN = re.compile(rf"\s*(?:{FILE}|(?P<number>\d+\.\d*|\.\d+|\d+)|(?P<word>[^\W\d]\w*)|(?P<sign>[-+*/(),]))")

@@ -4,8 +4,8 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from eshi.draw import Artist
-from eshi.errors import EshiError
+from eshi.artist import Artist
+from eshi.ground.errors import EshiError
 
 
 def taster(who: Artist) -> nn.Module:

@@ -11,9 +11,9 @@ import torch
 from filelock import FileLock
 from torch import Tensor
 
-from eshi import image
-from eshi.draw import Artist, artist
-from eshi.errors import EshiError, near_miss
+from eshi.artist import Artist
+from eshi.ground import files
+from eshi.ground.errors import EshiError, near_miss
 
 Latent = int | str | Path | np.ndarray | Tensor
 NAME = re.compile(r"[^\W\d]\w*")  # a word, so that it can stand in an expression
@@ -25,7 +25,7 @@ def opened(run: Path | Artist) -> tuple[Artist, Path | None]:
     if isinstance(run, Artist):
         return run, None
     path = Path(run)
-    return artist(path), path if path.is_dir() else path.parent
+    return Artist.load(path), path if path.is_dir() else path.parent
 
 
 def home_of(run: Path | Artist) -> Path:
@@ -88,7 +88,7 @@ def store(latent: np.ndarray | Tensor, path: Path) -> Path:
     """As a .npy file that every verb takes for a point."""
     memory = io.BytesIO()
     np.save(memory, np.asarray(latent, np.float32))
-    return image.write(path, memory.getvalue())
+    return files.write(path, memory.getvalue())
 
 
 def favourites(run: Path) -> dict[str, int | list[float]]:
@@ -110,7 +110,7 @@ def add_favourite(run: Path, point: Latent, name: str) -> Tensor:
     home = home_of(run)
     if not NAME.fullmatch(name) or name in RESERVED:
         raise EshiError(f"'{name}' cannot be a name", "a name is one word of letters, digits and _, not 'mean'")
-    who = artist(Path(run))
+    who = Artist.load(Path(run))
     latent = resolve(who, point, home)
     seed = isinstance(point, int) or (isinstance(point, str) and point.isdecimal())
     value = int(point) if seed else latent.tolist()  # type: ignore[arg-type]
@@ -133,4 +133,4 @@ def drop_favourite(run: Path, name: str) -> None:
 
 def keep(home: Path, known: dict[str, int | list[float]]) -> None:
     text = json.dumps(dict(sorted(known.items())), ensure_ascii=False, indent=1)
-    image.write(home / "favourites.json", text.encode())
+    files.write(home / "favourites.json", text.encode())

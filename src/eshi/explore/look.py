@@ -9,13 +9,12 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from eshi import image
-from eshi.draw import Artist
-from eshi.engine import render
-from eshi.errors import EshiError
+from eshi.artist import Artist, render
 from eshi.explore.features import layers, maps, taster
 from eshi.explore.latent import Latent, opened, resolve_all
 from eshi.explore.page import enlarged, labelled
+from eshi.ground import image
+from eshi.ground.errors import EshiError
 
 
 @dataclass

@@ -6,13 +6,12 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from eshi import image
-from eshi.draw import Artist
-from eshi.engine import render
-from eshi.errors import EshiError
+from eshi.artist import Artist, render
 from eshi.explore.expression import Reader, Term
 from eshi.explore.latent import favourites, opened, resolve
 from eshi.explore.page import INK, beside, word
+from eshi.ground import image
+from eshi.ground.errors import EshiError
 
 
 @dataclass

@@ -7,8 +7,8 @@ from pathlib import Path
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
-from eshi import image
-from eshi.errors import EshiError
+from eshi.ground import files, image
+from eshi.ground.errors import EshiError
 
 INK, TEXT = (60, 56, 66), 12
 
@@ -87,4 +87,4 @@ def film(frames: np.ndarray, path: Path, seconds: float = 0.1) -> Path:
             picture = av.VideoFrame.from_ndarray(np.ascontiguousarray(frame), format="rgb24")
             container.mux(stream.encode(picture))
         container.mux(stream.encode())
-    return image.write(path, memory.getvalue())
+    return files.write(path, memory.getvalue())

@@ -7,14 +7,13 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from eshi import image
-from eshi.draw import Artist
-from eshi.engine import render
-from eshi.errors import EshiError
+from eshi.artist import Artist, render
 from eshi.explore.features import maps, tensor
 from eshi.explore.latent import opened
 from eshi.explore.page import beside, word
-from eshi.progress import Progress
+from eshi.ground import image
+from eshi.ground.errors import EshiError
+from eshi.ground.progress import Progress
 
 
 @dataclass

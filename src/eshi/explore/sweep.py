@@ -8,12 +8,11 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from eshi.draw import Artist
-from eshi.engine import render
-from eshi.errors import EshiError
+from eshi.artist import Artist, render
 from eshi.explore.latent import Latent, opened, resolve_all
 from eshi.explore.measures import Measure, measured
 from eshi.explore.page import labelled
+from eshi.ground.errors import EshiError
 
 RANGES = {"normal": (-2.5, 2.5), "uniform": (0.0, 1.0)}  # 99 % of a normal prior; all of a uniform one
 CLEAR = 0.5  # a measure that moves by so many of its own standard deviations is what a coordinate changes

@@ -8,14 +8,14 @@ import numpy as np
 import torch
 from torch import nn
 
-from eshi.draw import Artist
-from eshi.engine import seed_everything
-from eshi.errors import EshiError
+from eshi.artist import Artist
 from eshi.explore.features import maps, taster, tensor
 from eshi.explore.latent import opened
 from eshi.gather.faceset import FaceSet, faceset
-from eshi.progress import Progress
-from eshi.run import networks
+from eshi.ground.errors import EshiError
+from eshi.ground.progress import Progress
+from eshi.networks.build import networks
+from eshi.networks.engine import seed_everything
 
 KINDS = ("trained D", "random D", "raw pixels")
 STRENGTHS = (0.03, 0.3)  # C of the SVM, chosen by three folds of the training part alone

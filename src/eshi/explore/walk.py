@@ -7,11 +7,10 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from eshi.draw import Artist
-from eshi.engine import render
-from eshi.errors import EshiError
+from eshi.artist import Artist, render
 from eshi.explore.features import features_of
 from eshi.explore.latent import Latent, opened, resolve_all
+from eshi.ground.errors import EshiError
 
 
 @dataclass

@@ -16,9 +16,9 @@ from typing import Any
 
 from PIL import Image
 
-from eshi import image
-from eshi.errors import EshiError
 from eshi.gather import sites
+from eshi.ground import image
+from eshi.ground.errors import EshiError
 
 SCHEMA = """
 create table if not exists pictures (

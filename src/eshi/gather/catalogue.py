@@ -13,8 +13,8 @@ from typing import Any
 
 from filelock import FileLock, Timeout
 
-from eshi.errors import EshiError
-from eshi.image import SUFFIXES
+from eshi.ground.errors import EshiError
+from eshi.ground.image import SUFFIXES
 
 NAME = "faces.sqlite"
 VERSION = 1  # of the tables

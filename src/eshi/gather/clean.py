@@ -9,16 +9,16 @@ from typing import Any
 import cv2
 import numpy as np
 
-from eshi.errors import EshiError
 from eshi.gather import catalogue
 from eshi.gather.duplicates import near_duplicates
 from eshi.gather.finders import finder as build_finder
 from eshi.gather.finders import shared_finder
 from eshi.gather.measure import measured
 from eshi.gather.workers import cores, spread
-from eshi.image import decode
-from eshi.progress import Progress
-from eshi.registry import FINDERS
+from eshi.ground.errors import EshiError
+from eshi.ground.image import decode
+from eshi.ground.progress import Progress
+from eshi.ground.registry import FINDERS
 
 NEAR = 0.18  # measured in docs/cleaning.md, as are the three below
 BLUR = 0.9

@@ -22,9 +22,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO, Any
 
-from eshi.errors import EshiError, near_miss
 from eshi.gather import arrivals, sites
-from eshi.progress import Progress, clock
+from eshi.ground.errors import EshiError, near_miss
+from eshi.ground.figures import clock
+from eshi.ground.progress import Progress
 
 try:
     import fcntl

@@ -6,9 +6,9 @@ from collections import defaultdict
 from pathlib import Path
 from typing import Any
 
-from eshi.errors import EshiError
 from eshi.gather import catalogue
-from eshi.image import write
+from eshi.ground.errors import EshiError
+from eshi.ground.files import write
 
 COLUMNS = ("picture", "faces", "artist", "site", "rating", "post_url", "file_url")
 

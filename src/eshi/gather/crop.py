@@ -14,14 +14,15 @@ from typing import Any
 import cv2
 from PIL import Image
 
-from eshi.errors import EshiError
 from eshi.gather import catalogue
 from eshi.gather.finders import finder as build_finder
 from eshi.gather.finders import shared_finder
 from eshi.gather.workers import cores, spread
-from eshi.image import Pixels, Unreadable, decode, fit, write
-from eshi.progress import Progress
-from eshi.registry import FINDERS
+from eshi.ground.errors import EshiError
+from eshi.ground.files import write
+from eshi.ground.image import Pixels, Unreadable, decode, fit
+from eshi.ground.progress import Progress
+from eshi.ground.registry import FINDERS
 
 COMMIT_SECONDS = 2.0  # pictures done since the last commit are done again after a kill, to the same bytes
 FEW = 8  # pictures for which starting processes takes longer than the work

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from eshi.progress import Progress
+from eshi.ground.progress import Progress
 
 CHROMA_LIMIT = 7.5  # mean colour difference, of 255: a recoloured face is another face
 ROUGHLY = 0.8  # root mean square of the coefficients' differences: planted pairs reach 0.73, 1 of 25 candidates does

@@ -20,10 +20,11 @@ import cv2
 import numpy as np
 from filelock import FileLock
 
-from eshi.errors import EshiError
 from eshi.gather import catalogue
-from eshi.image import SUFFIXES, Unreadable, decode
-from eshi.progress import Progress, note
+from eshi.ground import files
+from eshi.ground.errors import EshiError
+from eshi.ground.image import SUFFIXES, Unreadable, decode
+from eshi.ground.progress import Progress, note
 
 FORMAT = 1  # of the pack; a change makes every pack anew
 
@@ -149,7 +150,7 @@ def open_pack(path: Path, size: tuple[int, int], names: dict[str, tuple[int, int
     slug = re.sub(r"\W+", "-", path.resolve().stem)
     away = hashlib.blake2b(str(path.resolve()).encode(), digest_size=6).hexdigest()
     beside = path / ".eshi" if path.is_dir() else path.with_name(f".{path.name}.eshi")
-    cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "eshi" / f"{slug}-{away}"
+    cache = files.cache() / f"{slug}-{away}"
     homes = [beside / label, cache / label]
     for home in homes:
         if found := read_pack(home, source):

@@ -13,11 +13,11 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from eshi.errors import EshiError
 from eshi.gather import catalogue
 from eshi.gather.workers import cores, spread
-from eshi.image import SMALLEST, Pixels, Unreadable, decode
-from eshi.progress import Progress
+from eshi.ground.errors import EshiError
+from eshi.ground.image import SMALLEST, Pixels, Unreadable, decode
+from eshi.ground.progress import Progress
 
 VERSION = 1  # of what follows; a change measures every face anew
 THUMB = 16  # px a side of the thumbnail; its two colour planes have half of it

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import quote, urlsplit
 
-from eshi.errors import EshiError, near_miss
+from eshi.ground.errors import EshiError, near_miss
 
 RATINGS = ("safe", "sensitive", "questionable", "explicit", "any")  # each takes what stands before it, too
 QUALITIES = ("preview", "sample", "original")

@@ -13,7 +13,7 @@ from typing import Any
 
 import cv2
 
-from eshi.errors import EshiError
+from eshi.ground.errors import EshiError
 
 AHEAD = 3  # jobs handed out per worker: none waits for the next, and results do not pile up
 

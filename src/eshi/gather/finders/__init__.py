@@ -7,8 +7,8 @@ import importlib
 from collections.abc import Callable
 from typing import Any
 
-from eshi.image import Pixels
-from eshi.registry import FINDERS
+from eshi.ground.image import Pixels
+from eshi.ground.registry import FINDERS
 
 Box = tuple[int, int, int, int, float]  # left, top, width, height, score
 Finder = Callable[[Pixels], list[Box]]

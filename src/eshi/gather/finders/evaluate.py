@@ -11,10 +11,10 @@ from typing import Any
 
 import cv2
 
-from eshi.errors import EshiError
 from eshi.gather.finders import finder, shared_finder
 from eshi.gather.workers import spread
-from eshi.image import decode
+from eshi.ground.errors import EshiError
+from eshi.ground.image import decode
 
 OVERLAP = 0.4  # intersection over union from which a box is the right one
 

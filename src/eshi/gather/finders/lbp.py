@@ -2,16 +2,17 @@
 
 import hashlib
 import http.client
-import os
 import urllib.error
 import urllib.request
 from pathlib import Path
 
 import cv2
 
-from eshi.errors import EshiError
-from eshi.image import Pixels, write
-from eshi.registry import FINDERS
+from eshi.ground import files
+from eshi.ground.errors import EshiError
+from eshi.ground.files import write
+from eshi.ground.image import Pixels
+from eshi.ground.registry import FINDERS
 
 ADDRESS = "https://raw.githubusercontent.com/nagadomi/lbpcascade_animeface/master/lbpcascade_animeface.xml"
 SHA256 = "9376d30ac38db6bda2a68b88b3b76bbd7e6aa33af47f7f5c76bc88ca75f1ce30"
@@ -51,7 +52,7 @@ class Cascade:
 
 def fetched() -> Path:
     """The cascade in the user's cache, fetched there once."""
-    cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "eshi"
+    cache = files.cache()
     path = cache / "lbpcascade_animeface.xml"
     if path.is_file() and hashlib.sha256(path.read_bytes()).hexdigest() == SHA256:
         return path

@@ -7,9 +7,9 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from eshi.errors import EshiError
-from eshi.image import Pixels
-from eshi.registry import FINDERS
+from eshi.ground.errors import EshiError
+from eshi.ground.image import Pixels
+from eshi.ground.registry import FINDERS
 
 WEIGHTS = Path(__file__).with_name("net.onnx")
 STRIDE = 8  # px of the network's input for a cell of its output

@@ -4,7 +4,7 @@ import cv2
 import numpy as np
 
 from eshi.gather.painter.pen import SHIFT, WHITE, Colour, Point, ellipse, fixed, mix, spline
-from eshi.image import Pixels
+from eshi.ground.image import Pixels
 
 PASTEL: list[Colour] = [
     (250, 226, 232), (224, 236, 250), (230, 246, 236), (252, 242, 218), (236, 228, 248), (246, 246, 244),

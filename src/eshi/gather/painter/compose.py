@@ -8,7 +8,7 @@ import numpy as np
 from eshi.gather.painter import backdrop, clothes, hair, head, ornaments
 from eshi.gather.painter.character import Character, character
 from eshi.gather.painter.pen import Pen
-from eshi.image import Pixels
+from eshi.ground.image import Pixels
 
 # Left, top, right, bottom of a face in head units: from the middle of the fringe to below the chin, as wide as the
 # hair beside the cheeks. So do people box drawn faces, and the anime cascade's boxes lie on it (mean IoU 0.87).

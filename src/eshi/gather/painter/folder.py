@@ -4,11 +4,11 @@ import json
 from functools import partial
 from pathlib import Path
 
-from eshi import image
-from eshi.errors import EshiError
 from eshi.gather.painter.compose import describe_face, describe_picture, face, picture
 from eshi.gather.workers import cores, spread
-from eshi.progress import Progress
+from eshi.ground import files, image
+from eshi.ground.errors import EshiError
+from eshi.ground.progress import Progress
 
 ATTRIBUTES = "attributes.jsonl"
 CHUNK = 8  # pictures a worker draws at a time
@@ -51,7 +51,7 @@ def plan(folder: Path, count: int, seed: int, faces: int | None) -> None:
         raise EshiError(f"{folder} holds pictures that eshi did not paint", "choose another folder")
     if len(lines) < count:
         lines += [line(number, seed, faces) for number in range(len(lines), count)]
-        image.write(path, ("\n".join(lines) + "\n").encode())
+        files.write(path, ("\n".join(lines) + "\n").encode())
 
 
 def line(number: int, seed: int, faces: int | None) -> str:

@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 import cv2
 import numpy as np
 
-from eshi.image import Pixels
+from eshi.ground.image import Pixels
 
 Colour = tuple[float, float, float]
 Point = tuple[float, ...]  # (x, y), or (x, y, 1) for a sharp corner

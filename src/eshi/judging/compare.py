@@ -1,0 +1,140 @@
+"""One table for whatever draws or was drawn: runs, checkpoints, folders of images, against the same real faces."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from PIL import Image
+
+from eshi.artist import Artist, render
+from eshi.gather.faceset import faceset
+from eshi.ground import image
+from eshi.ground.errors import EshiError
+from eshi.ground.figures import measured
+from eshi.ground.progress import Progress
+from eshi.judging.judge import DRAWINGS, SEED, better, judge_of, memory, save_memory, some
+from eshi.run.logbook import log
+
+Row = dict[str, Any]
+
+
+@dataclass
+class Contender:
+    name: str
+    images: int | None  # that its network had seen; None for a folder of pictures
+    size: tuple[int, int] | None
+    home: Path | None  # the run folder of a run's best step
+    pictures: Callable[[int, tuple[int, int]], np.ndarray]
+
+
+def judge(
+    paths: Sequence[Path | str], against: Path | str | None = None, kind: str = "lite0", count: int = DRAWINGS,
+    **options: Any,
+) -> dict[str, Any]:  # fmt: skip
+    """Score `paths` with `count` drawings each: {"against", "ranked_by", "rows"}, best first.
+
+    Without `against`, the faces that the first run was trained on. `options` go to the feature network.
+    """
+    if count < 20:
+        raise EshiError(f"{count} drawings say nothing about a generator", "--count 500 is usual")
+    found = [contender for path in paths for contender in contenders(Path(path))]
+    sizes = [c.size for c in found if c.size] or [(64, 64)]
+    size = min(sizes, key=lambda s: s[0] * s[1])
+    faces = faceset(Path(against) if against else learned_from(found), size)
+    court = judge_of(faces, kind, **options)
+    real = faces.images[some(faces.train)[:count]]
+    rows = [{"name": "training faces (what perfect would be)", "images": None} | court.score(real)]
+    with Progress("judging", len(found), "contenders") as bar:
+        for one in found:
+            drawn = one.pictures(count, size)
+            row = {"name": one.name, "images": one.images} | court.score(drawn)
+            if one.images is not None:
+                facts, sheet = memory(faces, court, drawn)
+                row |= {"nearest": facts["nearest"], "copies": facts["copies"]}
+                if one.home:
+                    save_memory(one.home, one.images, facts, sheet)
+            rows.append(row)
+            bar.advance()
+    key = court.ranked_by
+    rows.sort(key=lambda row: row[key])
+    against = f"{court.against} of {faces.path}"
+    return {"against": against, "size": list(size), "count": count, "ranked_by": key, "rows": rows}
+
+
+def contenders(path: Path) -> list[Contender]:
+    """A run is two: its best step and its last; anything else is one."""
+    if not path.exists():
+        raise EshiError(f"there is no run, checkpoint or folder of images {path}", "eshi runs lists the runs")
+    if path.is_dir() and any(path.glob("*/recipe.yaml")):
+        raise EshiError(f"{path} holds runs and is none itself", f"eshi judge {path}/*, or eshi runs {path}")
+    if path.is_dir() and (path / "recipe.yaml").exists():
+        names = [name for name in ("best.pt", "last.pt") if (path / name).exists()]
+        if not names:
+            raise EshiError(f"{path} holds no checkpoint yet", "train it a little longer")
+        homes = [path, None]
+        found = [drawer(path / n, f"{path} {n.removesuffix('.pt')}", h) for n, h in zip(names, homes, strict=False)]
+        return found[:1] if found[0].images == found[-1].images else found
+    if path.is_file() and path.suffix != ".zip":
+        return [drawer(path, str(path), None)]
+
+    def pictures(count: int, size: tuple[int, int]) -> np.ndarray:
+        faces = faceset(path, size, holdout=0, need=20)
+        picks = np.linspace(0, len(faces.images) - 1, min(count, len(faces.images))).astype(int)
+        return np.asarray(faces.images[picks])
+
+    return [Contender(f"{path} (pictures)", None, None, None, pictures)]
+
+
+def drawer(file: Path, name: str, home: Path | None) -> Contender:
+    who = Artist.load(file)
+
+    def pictures(count: int, size: tuple[int, int]) -> np.ndarray:
+        drawn = render(who.G, who.G.draw(count, SEED))
+        return drawn if who.recipe.width_height == size else np.stack([fitted(one, size) for one in drawn])
+
+    return Contender(f"{name} ({who.images:,} images)", who.images, who.recipe.width_height, home, pictures)
+
+
+def fitted(drawing: np.ndarray, size: tuple[int, int]) -> np.ndarray:
+    return image.fit(Image.fromarray(drawing), size)
+
+
+def learned_from(found: Sequence[Contender]) -> Path:
+    """The faces that the first run's log names."""
+    for one in found:
+        for row in reversed(log(one.home) if one.home else []):
+            if row.get("event") == "started":
+                faces = Path(row["faces"])
+                if faces.exists():
+                    return faces
+                raise EshiError(f"{faces}, which {one.home} learned from, is not there", "say where: --against FACES")
+    raise EshiError("nothing here says which faces to compare with", "say which: --against FACES")
+
+
+def table(found: dict[str, Any]) -> str:
+    """For the command line; a score that cannot be told from the one above is marked."""
+    key = found["ranked_by"]
+    other = next(name for name in found["rows"][0] if name.startswith("k") and not name.endswith("_noise"))
+    columns = ["precision", "recall", "density", "coverage", "diversity", "nearest", "copies"]
+    wide = max(len(row["name"]) for row in found["rows"])
+    lines = [f"{'':{wide}}  {key:>17}  {other:>17}  " + "  ".join(f"{c:>9}" for c in columns)]
+    before = None
+    for row in found["rows"]:
+        same = before is not None and better(before, row, key) is None
+        cells = [f"{row[c]:9.2f}" if c in row else " " * 9 for c in columns]
+        lines.append(
+            f"{row['name']:{wide}}  {pair(row, key)}{'=' if same else ' '} {pair(row, other)}  {'  '.join(cells)}"
+        )
+        before = row
+    size = "x".join(map(str, found["size"]))
+    lines.append(f"{found['count']:,} drawings each against {found['against']}, at {size} px")
+    lines.append(f"ranked by {key}: lower is better")
+    if any("=" in line[wide:] for line in lines[1:-2]):
+        lines.append("= cannot be told from the line above: the difference is below twice its noise")
+    return "\n".join(lines)
+
+
+def pair(row: Row, key: str) -> str:
+    return f"{measured(row[key], row[f'{key}_noise']):>17}"

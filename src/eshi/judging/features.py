@@ -1,0 +1,155 @@
+"""Images as vectors in which faces that look alike lie close. The built-in network ships with eshi; Inception is extra.
+
+`lite0` is EfficientNet-Lite0 (Tan and Le 2019, Apache-2.0) up to its eleventh block, chosen by measuring what orders
+training steps and damaged faces as a person does: docs/judge.md.
+"""
+
+import functools
+import hashlib
+import io
+from contextlib import nullcontext, suppress
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+from torch.nn.functional import interpolate, pad
+
+from eshi.ground.errors import EshiError
+from eshi.ground.files import cache, write
+from eshi.ground.progress import Progress
+from eshi.ground.registry import FEATURES
+
+# repeats, kernel, stride, expansion, channels: the table of EfficientNet-B0 without squeeze-and-excitation
+STAGES = ((1, 3, 1, 1, 16), (2, 3, 2, 6, 24), (2, 5, 2, 6, 40), (3, 3, 2, 6, 80), (3, 5, 1, 6, 112))
+MEAN, STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)  # of ImageNet, which it was trained on
+SMALLEST, LARGEST = 64, 128  # px of the short side that the network is shown
+
+
+class Conv(nn.Module):
+    """A convolution with its batch norm folded in, padded as TensorFlow pads: more at the end where it is uneven."""
+
+    def __init__(self, ins: int, outs: int, kernel: int, stride: int = 1, groups: int = 1, active: bool = True):
+        super().__init__()
+        extra = kernel - stride  # for sizes that the stride divides
+        self.edges = (extra // 2, extra - extra // 2) * 2 if stride > 1 else None
+        self.conv = nn.Conv2d(ins, outs, kernel, stride, 0 if self.edges else kernel // 2, groups=groups)
+        self.active = active
+
+    def forward(self, x: Tensor) -> Tensor:
+        x = self.conv(pad(x, self.edges) if self.edges else x)
+        return x.clamp_(0, 6) if self.active else x
+
+
+class Block(nn.Module):
+    """Widen, filter each channel, narrow; with a way around where the shape stays."""
+
+    def __init__(self, ins: int, outs: int, kernel: int, stride: int, expand: int):
+        super().__init__()
+        wide = ins * expand
+        widen = [Conv(ins, wide, 1)] if expand > 1 else []
+        self.steps = nn.Sequential(*widen, Conv(wide, wide, kernel, stride, wide), Conv(wide, outs, 1, active=False))
+        self.around = stride == 1 and ins == outs
+
+    def forward(self, x: Tensor) -> Tensor:
+        out: Tensor = self.steps(x)
+        return out + x if self.around else out
+
+
+@FEATURES.register("lite0")
+class Lite0(nn.Module):
+    """(N, 3, H, W) uint8 -> (N, 112) with mean square 1: without the normalisation, contrast outweighs form."""
+
+    distances = ("fd_lite0", "kd_lite0")
+    mean: Tensor
+    std: Tensor
+
+    def __init__(self) -> None:
+        super().__init__()
+        layers: list[nn.Module] = [Conv(3, 32, 3, 2)]
+        ins = 32
+        for repeats, kernel, stride, expand, outs in STAGES:
+            for i in range(repeats):
+                layers.append(Block(ins, outs, kernel, stride if i == 0 else 1, expand))
+                ins = outs
+        self.layers = nn.Sequential(*layers)
+        self.register_buffer("mean", 255 * torch.tensor(MEAN).view(1, 3, 1, 1), persistent=False)
+        self.register_buffer("std", 255 * torch.tensor(STD).view(1, 3, 1, 1), persistent=False)
+        with np.load(Path(__file__).with_name("lite0.npz")) as stored:
+            self.load_state_dict({name: torch.from_numpy(stored[name]).float() for name in stored.files})
+        self.eval().requires_grad_(False)
+
+    def forward(self, images: Tensor) -> Tensor:
+        x = sized(images.float())
+        x = self.layers((x - self.mean) / self.std).mean(dim=(2, 3))  # (N, 112)
+        found: Tensor = x / x.square().mean(dim=1, keepdim=True).sqrt().clamp_min(1e-6)
+        return found
+
+
+def sized(x: Tensor) -> Tensor:
+    """Within what the network can read: every side a multiple of 16, the short one from 64 to 128 px."""
+    height, width = x.shape[2:]
+    short = min(height, width)
+    scale = min(max(short, SMALLEST), LARGEST) / short
+    to = [max(SMALLEST, round(side * scale / 16) * 16) for side in (height, width)]
+    if to == [height, width]:
+        return x
+    return interpolate(x, size=to, mode="bicubic", antialias=True, align_corners=False).clamp_(0, 255)
+
+
+@FEATURES.register("inception")
+class Inception(nn.Module):
+    """The network that FID is defined with, as torch-fidelity carries it: (N, 3, H, W) uint8 -> (N, 2048)."""
+
+    distances = ("fid", "kid")
+
+    def __init__(self, weights: str = "") -> None:
+        super().__init__()
+        try:
+            from torch_fidelity.feature_extractor_inceptionv3 import FeatureExtractorInceptionV3
+        except ImportError as error:
+            hint = "pip install 'eshi[inception]', or judge with the built-in network"
+            raise EshiError("Inception needs the package torch-fidelity, which is not installed", hint) from error
+        if weights and not Path(weights).is_file():
+            raise EshiError(f"there are no Inception weights {weights}", "without the option they are downloaded once")
+        self.network = FeatureExtractorInceptionV3("inception", ["2048"], weights or None).eval()
+
+    def forward(self, images: Tensor) -> Tensor:
+        found: Tensor = self.network(images)[0]
+        return found
+
+
+@functools.cache
+def network(kind: str = "lite0", device: str = "cpu", **options: Any) -> nn.Module:
+    module: nn.Module = FEATURES.build({"name": kind} | options)
+    return module.to(device=device, memory_format=torch.channels_last)  # type: ignore[call-overload,no-any-return]
+
+
+@torch.inference_mode()
+def features(images: np.ndarray, module: nn.Module, batch: int = 64, what: str = "") -> np.ndarray:
+    """(N, H, W, 3) uint8 -> (N, F) float32; with `what`, a progress bar says what is being read."""
+    device = next(module.parameters()).device
+    found = []
+    with Progress(f"looking at {what}", len(images), "images") if what else nullcontext() as bar:
+        for start in range(0, len(images), batch):
+            part = torch.from_numpy(np.array(images[start : start + batch])).to(device)
+            found.append(module(part.permute(0, 3, 1, 2)).float().cpu().numpy())
+            if bar:
+                bar.advance(len(part))
+    return np.concatenate(found)
+
+
+def cached(images: np.ndarray, kind: str, module: nn.Module, what: str = "") -> np.ndarray:
+    """The same, kept in the user's cache under the hash of the pixels: real faces are looked at once."""
+    name = hashlib.blake2b(np.ascontiguousarray(images).tobytes(), digest_size=12).hexdigest()
+    file = cache() / "features" / f"{kind}-{images.shape[2]}x{images.shape[1]}-{name}.npy"
+    try:
+        return np.load(file)  # type: ignore[no-any-return]
+    except (OSError, ValueError):
+        found = features(images, module, what=what)
+    memory = io.BytesIO()
+    np.save(memory, found)
+    with suppress(EshiError):  # a cache that cannot be written is no reason to stop
+        write(file, memory.getvalue())
+    return found

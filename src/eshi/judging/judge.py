@@ -1,0 +1,98 @@
+"""The judge: drawings against faces that training never saw, with the noise of every figure."""
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from threadpoolctl import threadpool_limits
+
+from eshi.gather.faceset import FaceSet
+from eshi.ground import files, image
+from eshi.ground.errors import EshiError
+from eshi.judging import metrics
+from eshi.judging.features import cached, features, network
+
+DRAWINGS = 500
+SEED = 1_000_000  # of the judged latents: numbers that nobody draws by hand
+FACES = 2000  # at most, of either side: k-NN metrics are quadratic
+FEW = 50  # held-out faces below which the training faces stand in for them
+
+
+@dataclass
+class Judge:
+    """`real` are the features of the faces it compares with, `against` says in words which those are."""
+
+    kind: str
+    module: Any
+    real: np.ndarray
+    against: str
+    size: tuple[int, int]
+
+    @property
+    def ranked_by(self) -> str:
+        name: str = self.module.distances[0]
+        return name
+
+    def score(self, drawn: np.ndarray, brief: bool = False) -> dict[str, Any]:
+        """Every metric by name, each with `_noise`; distances bear the name of the network they were measured with.
+
+        `brief` leaves out the noise of all but the distance that ranks: it takes ten times as long as the metric.
+        """
+        row: dict[str, Any] = {"ranked_by": self.ranked_by}
+        seen = features(drawn, self.module)
+        names = dict(zip(("fd", "kd"), self.module.distances, strict=True))
+        # On matrices this small numpy's threads wait for one another: beside a busy program, ten times as long.
+        with threadpool_limits(1, "blas"):
+            for name, metric in metrics.METRICS.items():
+                key = names.get(name, name)
+                row[key] = metric(self.real, seen)
+                if not brief or key == self.ranked_by:
+                    row[f"{key}_noise"] = metrics.noise(metric, self.real, seen)
+        return row
+
+
+def judge_of(faces: FaceSet, kind: str = "lite0", device: str = "cpu", **options: Any) -> Judge:
+    """Compares with the held-out faces; where those are too few, with the training faces."""
+    module = network(kind, device, **options)
+    index, which = faces.held_out, "held-out"
+    if len(index) < FEW:
+        index, which = faces.train, "training"
+    index = some(index)
+    if len(index) < 2:
+        raise EshiError(f"{faces.path} holds {len(index)} faces: too few to compare with", "add more pictures")
+    real = cached(faces.images[index], kind, module, f"{len(index):,} {which} faces")
+    return Judge(kind, module, real, f"{len(index):,} {which} faces", faces.size)
+
+
+def some(index: np.ndarray) -> np.ndarray:
+    """Not more than the metrics can take, spread over the whole."""
+    return index if len(index) <= FACES else index[np.linspace(0, len(index) - 1, FACES).astype(int)]
+
+
+def better(a: dict[str, Any], b: dict[str, Any], key: str) -> bool | None:
+    """Is a better than b? None where the difference is smaller than twice its noise."""
+    gap = 2 * float(np.hypot(a[f"{key}_noise"], b[f"{key}_noise"]))
+    return None if abs(a[key] - b[key]) <= gap else bool(a[key] < b[key])
+
+
+def memory(faces: FaceSet, judge: Judge, drawn: np.ndarray) -> tuple[dict[str, Any], np.ndarray]:
+    """Does it draw its training faces by heart? The figures, and a sheet: nearest drawings over what they resemble."""
+    index = some(faces.train)
+    train = cached(faces.images[index], judge.kind, judge.module, f"{len(index):,} training faces")
+    found = metrics.memorisation(train, judge.real, features(drawn, judge.module))
+    place = found.order[:12]
+    rows = [drawn[place], faces.images[index[found.nearest[place]]]]
+    said = "nearer than" if found.ratio < 0.9 else "about as near as" if found.ratio < 1.1 else "farther than"
+    text = (
+        f"Drawings lie {said} unseen faces do to the training faces: {found.ratio:.2f} times their distance; "
+        f"{found.copies:.1%} are nearer than 99 % of the unseen ones."
+    )
+    facts = {"nearest": found.ratio, "held_out": 1.0, "copies": found.copies, "of": judge.kind, "text": text}
+    return facts, image.sheet(np.concatenate(rows), columns=len(place))
+
+
+def save_memory(folder: Path, images: int, facts: dict[str, Any], sheet: np.ndarray) -> None:
+    image.save(sheet, folder / "neighbours.png")
+    files.write(folder / "neighbours.json", json.dumps({"images": images} | facts, indent=1).encode())

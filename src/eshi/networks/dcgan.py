@@ -1,0 +1,213 @@
+"""DCGAN (Radford, Metz, Chintala 2015, arXiv:1511.06434) with the stems, heads and sizes of the five write-ups."""
+
+import itertools
+from typing import Literal
+
+import torch
+from torch import Tensor, nn
+
+from eshi.ground.errors import EshiError
+from eshi.ground.registry import DISCRIMINATORS, GENERATORS
+from eshi.networks.prior import Prior, latents
+
+Init = Literal["normal", "default"]
+KERNELS = {2: (4, 2, 1), 3: (5, 3, 1)}  # factor -> kernel, stride, padding (the second from write-up B: 32 <-> 96)
+STEM = range(3, 8)  # px: the short side of the smallest feature map; 4 in the paper, 6 for 96 = 6 x 2^4
+
+
+def ladder(size: tuple[int, int], factor: int) -> list[tuple[int, int]]:
+    """The feature map sizes from the stem to the picture, whose last step is `factor` and all others 2.
+
+    Up, N = (W - 1)S - 2P + K; down, N = (W - K + 2P)/S + 1; with KERNELS both change the size by exactly S.
+    """
+    steps = climb(size, factor)
+    if not reached(steps):
+        raise EshiError(unreachable(size, factor, steps), reachable(size, factor))
+    return steps
+
+
+def climb(size: tuple[int, int], factor: int) -> list[tuple[int, int]]:
+    steps = [size]
+    while len(steps) == 1 or min(steps[0]) > STEM[-1]:
+        by = factor if len(steps) == 1 else 2
+        if any(side % by for side in steps[0]):
+            break
+        steps.insert(0, (steps[0][0] // by, steps[0][1] // by))
+    return steps
+
+
+def reached(steps: list[tuple[int, int]]) -> bool:
+    return len(steps) > 1 and min(steps[0]) in STEM
+
+
+def unreachable(size: tuple[int, int], factor: int, steps: list[tuple[int, int]]) -> str:
+    kernel, stride, padding = KERNELS[factor if len(steps) == 1 else 2]
+    (width, height), by = steps[0], factor if len(steps) == 1 else 2
+    odd = next((side for side in (width, height) if side % by), width)
+    way = " <- ".join(f"{w}x{h}" for w, h in reversed(steps))
+    why = (
+        f"no W gives {odd} = (W - 1) x {stride} - 2 x {padding} + {kernel}, since {odd}/{stride} is not whole"
+        if odd % by
+        else f"{min(steps[0])} px is no stem: it needs {STEM[0]} to {STEM[-1]} px"
+    )
+    return f"size {size[0]}x{size[1]} cannot be reached: {way}; {why}"
+
+
+def reachable(size: tuple[int, int], factor: int) -> str:
+    """A hint naming what would work."""
+    for other in KERNELS:
+        if reached(climb(size, other)):
+            return f"with a last step of {other} it can: --set generator.last={other} --set discriminator.first={other}"
+    if size[0] != size[1]:
+        return "both sides must be halved equally often down to 3 to 7 px, as 64x96 = 4x6 times 16"
+    sides = {stem * 2**doublings * factor for stem in STEM for doublings in range(8)}
+    near = sorted(sides, key=lambda side: abs(side - size[0]))[:4]
+    return f"near it: {', '.join(map(str, sorted(near)))}"
+
+
+def pair(size: int | tuple[int, int]) -> tuple[int, int]:
+    return (size, size) if isinstance(size, int) else size
+
+
+def channels(width: int, count: int) -> list[int]:
+    """Doubling away from the picture, to at most width x 8: [512, 256, 128, 64] for width 64."""
+    return [width * 2 ** min(3, i) for i in reversed(range(count))]
+
+
+def initialise(network: nn.Module, how: Init) -> None:
+    """The paper's section 4: weights from N(0, 0.02), batch norm's from N(1, 0.02)."""
+    if how == "default":
+        return
+    for module in network.modules():
+        if isinstance(module, nn.Conv2d | nn.ConvTranspose2d | nn.Linear):
+            nn.init.normal_(module.weight, 0.0, 0.02)
+        elif isinstance(module, nn.BatchNorm1d | nn.BatchNorm2d):
+            nn.init.normal_(module.weight, 1.0, 0.02)
+            nn.init.zeros_(module.bias)
+
+
+class ResidualStem(nn.Module):
+    """Write-up E: a linear layer to the first feature map, then a residual block of two 3x3 convolutions."""
+
+    def __init__(self, latent: int, count: int, height: int, width: int, momentum: float):
+        super().__init__()
+        self.project = nn.Sequential(nn.Linear(latent, count * height * width), nn.Unflatten(1, (count, height, width)))
+        self.block = nn.Sequential(
+            nn.Conv2d(count, count, 3, padding=1, bias=False),
+            nn.BatchNorm2d(count, momentum=momentum),
+            nn.ReLU(inplace=True),
+            nn.Conv2d(count, count, 3, padding=1, bias=False),
+            nn.BatchNorm2d(count, momentum=momentum),
+        )
+
+    def forward(self, z: Tensor) -> Tensor:
+        x = self.project(z)
+        return torch.relu(x + self.block(x))
+
+
+def make_stem(kind: str, latent: int, count: int, height: int, width: int, momentum: float) -> nn.Module:
+    if kind == "residual":
+        return ResidualStem(latent, count, height, width, momentum)
+    if kind == "linear":
+        features = count * height * width
+        return nn.Sequential(
+            nn.Linear(latent, features, bias=False),
+            nn.BatchNorm1d(features, momentum=momentum),
+            nn.ReLU(inplace=True),
+            nn.Unflatten(1, (count, height, width)),
+        )
+    return nn.Sequential(
+        nn.Unflatten(1, (latent, 1, 1)),
+        nn.ConvTranspose2d(latent, count, (height, width), bias=False),
+        nn.BatchNorm2d(count, momentum=momentum),
+        nn.ReLU(inplace=True),
+    )
+
+
+@GENERATORS.register("dcgan")
+class Generator(nn.Module):
+    """(N, latent) -> (N, 3, height, width) in [-1, 1]"""
+
+    def __init__(
+        self,
+        size: int | tuple[int, int],
+        latent: int = 100,
+        width: int = 64,
+        stem: Literal["conv", "linear", "residual"] = "conv",
+        last: Literal[2, 3] = 2,
+        momentum: float = 0.1,
+        prior: Prior = "normal",
+        init: Init = "normal",
+    ):
+        super().__init__()
+        self.size, self.latent, self.prior = pair(size), latent, prior
+        steps = ladder(self.size, last)
+        counts = channels(width, len(steps) - 1)
+        layers: list[nn.Module] = [make_stem(stem, latent, counts[0], steps[0][1], steps[0][0], momentum)]
+        for before, after in itertools.pairwise(counts):
+            layers += [
+                nn.ConvTranspose2d(before, after, 4, 2, 1, bias=False),
+                nn.BatchNorm2d(after, momentum=momentum),
+                nn.ReLU(inplace=True),
+            ]
+        layers += [nn.ConvTranspose2d(counts[-1], 3, *KERNELS[last], bias=False), nn.Tanh()]
+        self.layers = nn.Sequential(*layers)
+        initialise(self, init)
+
+    def draw(self, count: int, seed: int | None = None) -> Tensor:
+        """(count, latent) from the prior; with a seed, row i is the same for every count."""
+        return latents(self.prior, self.latent, count, seed, next(self.parameters()).device)
+
+    def forward(self, z: Tensor) -> Tensor:
+        out: Tensor = self.layers(z)  # (N, 3, H, W)
+        return out
+
+
+def make_norm(kind: str, count: int, momentum: float) -> list[nn.Module]:
+    if kind == "none":
+        return []
+    return [nn.BatchNorm2d(count, momentum=momentum) if kind == "batch" else nn.GroupNorm(1, count)]
+
+
+@DISCRIMINATORS.register("dcgan")
+class Discriminator(nn.Module):
+    """(N, 3, height, width) -> (N,) logits, higher = more real. Its first layer and its output have no norm, ever."""
+
+    def __init__(
+        self,
+        size: int | tuple[int, int],
+        width: int = 64,
+        head: Literal["conv", "pool", "softmax"] = "conv",
+        first: Literal[2, 3] = 2,
+        norm: Literal["batch", "layer", "none"] = "batch",
+        momentum: float = 0.1,
+        dropout: float = 0.0,
+        init: Init = "normal",
+    ):
+        super().__init__()
+        self.size = pair(size)
+        steps = ladder(self.size, first)
+        counts = channels(width, len(steps) - 1)[::-1]
+        layers: list[nn.Module] = []
+        for i, (before, after) in enumerate(zip([3, *counts[:-1]], counts, strict=True)):
+            layers.append(nn.Conv2d(before, after, *KERNELS[2 if i else first], bias=bool(i and norm == "none")))
+            layers += make_norm(norm, after, momentum) if i else []
+            layers.append(nn.LeakyReLU(0.2, inplace=True))
+            layers += [nn.Dropout(dropout)] if dropout else []
+        self.features = nn.Sequential(*layers)
+        self.head = make_head(head, counts[-1], steps[0])
+        initialise(self, init)
+
+    def forward(self, images: Tensor) -> Tensor:
+        out: Tensor = self.head(self.features(images)).float()  # (N, 1), or (N, 2) from the softmax head
+        # Softmax cross-entropy of two classes sees only the difference of their logits.
+        return out[:, 1] - out[:, 0] if out.shape[1] == 2 else out[:, 0]
+
+
+def make_head(kind: str, count: int, size: tuple[int, int]) -> nn.Module:
+    width, height = size
+    if kind == "pool":
+        return nn.Sequential(nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(count, 1))
+    if kind == "softmax":
+        return nn.Sequential(nn.Flatten(), nn.Linear(count * height * width, 2))
+    return nn.Sequential(nn.Conv2d(count, 1, (height, width), bias=False), nn.Flatten())

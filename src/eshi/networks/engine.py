@@ -1,0 +1,79 @@
+"""Where it runs: device, precision, memory layout, optimisers, and randomness keyed by (seed, step)."""
+
+import ctypes
+import sys
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from eshi.ground.errors import EshiError
+
+
+@dataclass
+class Engine:
+    device: torch.device
+    precision: str  # fp32 or bf16
+
+    def autocast(self) -> AbstractContextManager[Any]:
+        return torch.autocast(self.device.type, torch.bfloat16, enabled=self.precision == "bf16")
+
+    def place(self, network: nn.Module) -> nn.Module:
+        """On the device with channels last, which is what convolutions like."""
+        return network.to(self.device, memory_format=torch.channels_last)  # type: ignore[call-overload,no-any-return]
+
+    def put(self, batch: np.ndarray) -> Tensor:
+        """(N, H, W, 3) uint8 -> (N, 3, H, W) in [-1, 1]; the layout stays as packed, which is channels last."""
+        tensor = torch.from_numpy(batch).to(self.device, non_blocking=True)
+        return tensor.permute(0, 3, 1, 2).float().div_(127.5).sub_(1)
+
+    def adam(self, network: nn.Module, lr: float, beta1: float, beta2: float) -> torch.optim.Adam:
+        return torch.optim.Adam(network.parameters(), lr, (beta1, beta2), fused=self.device.type != "mps")
+
+    def describe(self) -> str:
+        if self.device.type == "cuda":
+            return f"{torch.cuda.get_device_name(self.device)}, {self.precision}"
+        return f"{self.device.type}, {torch.get_num_threads()} threads, {self.precision}"
+
+
+def hold_memory(hold: bool = True) -> None:
+    """Keep freed memory instead of giving it back to the kernel after every layer (glibc only).
+
+    A feature map is tens of MB; malloc maps such blocks anew each time and the kernel zeroes every page of them, which
+    cost a third of a CPU training step when measured (docs/LOG.md). The numbers are those of malloc.h.
+    """
+    if not sys.platform.startswith("linux"):
+        return
+    try:
+        mallopt = ctypes.CDLL("libc.so.6").mallopt
+    except (OSError, AttributeError):  # another C library
+        return
+    trim_threshold, mmap_max = -1, -4
+    mallopt(mmap_max, 0 if hold else 65536)
+    mallopt(trim_threshold, 2**31 - 1 if hold else 128 * 1024)
+
+
+def choose(device: str = "auto", precision: str = "auto") -> Engine:
+    if device == "auto":
+        device = "cuda" if torch.cuda.is_available() else "mps" if torch.backends.mps.is_available() else "cpu"
+    there = {"cpu": True, "cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available()}
+    if not there[device]:
+        raise EshiError(f"there is no {device} device that this torch can use", "--set engine.device=auto")
+    if precision == "auto":
+        precision = "bf16" if fast_bf16(device) else "fp32"
+    return Engine(torch.device(device), precision)
+
+
+def fast_bf16(device: str) -> bool:
+    """Only where the hardware multiplies bf16: emulation is slower than fp32."""
+    if device == "cuda":
+        return torch.cuda.get_device_capability()[0] >= 8
+    return device == "cpu" and bool(torch.cpu._is_avx512_bf16_supported() or torch.cpu._is_amx_tile_supported())
+
+
+def seed_everything(seed: int, step: int) -> None:
+    """Step `step` draws the same numbers whether or not the steps before it were run: resuming needs no state."""
+    torch.manual_seed(int(np.random.SeedSequence([seed, step]).generate_state(1, np.uint64)[0] >> np.uint64(1)))

@@ -1,0 +1,1 @@
+"""From faces and a recipe to a run."""
