@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from eshi.ground.image import Unreadable, animate, decode, fit, pixels, save, sheet, unit
+from eshi.ground.image import Unreadable, animate, decode, fit, pixels, sheet, unit
 
 RED = np.zeros((20, 30, 3), np.uint8) + np.array([200, 30, 40], np.uint8)
 
@@ -129,16 +129,3 @@ def test_sheet_holds_every_image_once() -> None:
     out = sheet(images, gap=1)
     assert out.shape == (2 * 5 + 1, 3 * 5 + 1, 3)
     assert [(out[..., 0] == i).sum() for i in range(5)] == [16] * 5
-
-
-def test_save_leaves_the_old_file_when_it_fails(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    target = save(RED, tmp_path / "a.png")
-    before = target.read_bytes()
-
-    def full(self: Path, data: bytes) -> int:
-        raise OSError(28, "No space left on device")
-
-    monkeypatch.setattr(Path, "write_bytes", full)
-    with pytest.raises(Exception, match="No space left"):
-        save(255 - RED, target)
-    assert target.read_bytes() == before

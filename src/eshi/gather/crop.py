@@ -140,7 +140,7 @@ def store(
                 origin = origins.of(name)
                 for number, (box, side, png) in enumerate(cut.faces):
                     file = face_name(name, number)
-                    write(faces / file, png)
+                    write(faces / file, png, lasting=False)
                     row = [file, name, *box, side, *(origin.get(key) for key in catalogue.ORIGIN)]
                     base.execute(
                         "insert or replace into faces (file, picture, x, y, w, h, score, source_size, "

@@ -100,7 +100,8 @@ def encode(image: Pixels, kind: str = "png", **options: object) -> bytes:
 def save(image: Pixels, path: Path) -> Path:
     """Written under another name first, so that no half picture ever bears the real one."""
     kind = {".jpg": "jpeg", ".jpeg": "jpeg", ".webp": "webp"}.get(path.suffix.lower(), "png")
-    return write(path, encode(image, kind, **({"compress_level": 3} if kind == "png" else {"quality": 95})))
+    content = encode(image, kind, **({"compress_level": 3} if kind == "png" else {"quality": 95}))
+    return write(path, content, lasting=False)
 
 
 def animate(frames: Pixels, path: Path, seconds: float = 0.1) -> Path:
@@ -111,4 +112,4 @@ def animate(frames: Pixels, path: Path, seconds: float = 0.1) -> Path:
     if kind not in ("gif", "webp"):
         raise EshiError(f"cannot animate a {path.suffix or 'file without suffix'}", "name it .gif or .webp")
     first.save(memory, kind, save_all=True, append_images=rest, duration=int(1000 * seconds), loop=0)
-    return write(path, memory.getvalue())
+    return write(path, memory.getvalue(), lasting=False)

@@ -10,7 +10,6 @@ import cv2
 
 from eshi.ground import files
 from eshi.ground.errors import EshiError
-from eshi.ground.files import write
 from eshi.ground.image import Pixels
 from eshi.ground.registry import FINDERS
 
@@ -52,8 +51,7 @@ class Cascade:
 
 def fetched() -> Path:
     """The cascade in the user's cache, fetched there once."""
-    cache = files.cache()
-    path = cache / "lbpcascade_animeface.xml"
+    path = files.cache() / "lbpcascade_animeface.xml"
     if path.is_file() and hashlib.sha256(path.read_bytes()).hexdigest() == SHA256:
         return path
     hint = f"fetch {ADDRESS} where there is a network and give it with --cascade FILE"
@@ -66,4 +64,4 @@ def fetched() -> Path:
         raise EshiError(f"cannot fetch the face cascade: {reason}", hint, 1) from error
     if hashlib.sha256(content).hexdigest() != SHA256:
         raise EshiError(f"what came from {ADDRESS} is not the face cascade", hint, 1)
-    return write(path, content)
+    return files.write(path, content)
