@@ -16,14 +16,13 @@ from eshi.gather.faceset import faceset
 from eshi.ground import image
 from eshi.ground.errors import EshiError
 from eshi.judging import guard
+from eshi.judging.watch import Watch, area, norm
 from eshi.networks.engine import choose
 from eshi.recipe import Recipe
 from eshi.run import checkpoint
-from eshi.run.folder import Run
 from eshi.run.logbook import judgements, log
 from eshi.training.loop import train
 from eshi.training.pupils import pupils
-from eshi.training.watch import Watch, area, norm
 
 RECORDED = json.loads((Path(__file__).parent / "guard_runs.json").read_text())
 
@@ -189,25 +188,22 @@ def test_scores_against_other_faces_are_not_compared(faces: Path, tiny: Recipe, 
     assert since[0]["state"] == "learning"
 
 
-def test_the_judge_keeps_to_its_budget(faces: Path, tiny: Recipe, tmp_path: Path) -> None:
+def test_the_judge_keeps_to_its_budget(faces: Path, tiny: Recipe) -> None:
     engine, shown = choose("cpu", "fp32"), faceset(faces, (32, 32))
-    with Run(tmp_path / "run", tiny) as opened:
-        watch = Watch(opened, tiny, shown, engine)
-        watch.seconds, watch.cost = 4.0, 1.0  # spent so far, and what one more will take
-        assert not watch.affordable(99)  # 5 of 99 seconds are more than 5 %
-        assert watch.affordable(100)
-        watch.recipe = recipe.parse(tiny.as_dict(), ["judge.every=0"])
-        assert not watch.affordable(1e9)
+    watch = Watch(tiny, shown, engine)
+    assert watch.affordable(0)  # the first shows what they cost
+    watch.seconds, watch.price = 4.0, 1.0  # spent so far, and what one more will take
+    assert not watch.affordable(99)  # 5 of 99 seconds are more than 5 %
+    assert watch.affordable(100)
+    watch.recipe = recipe.parse(tiny.as_dict(), ["judge.every=0"])
+    assert not watch.affordable(1e9)
 
 
-def test_the_probe_leaves_d_as_it_was(faces: Path, tiny: Recipe, tmp_path: Path) -> None:
+def test_the_probe_leaves_d_as_it_was(faces: Path, tiny: Recipe) -> None:
     engine, shown = choose("cpu", "fp32"), faceset(faces, (32, 32))
     who = pupils(tiny, engine)
     before = {key: value.clone() for key, value in who.D.state_dict().items()}
-    with Run(tmp_path / "run", tiny) as opened:
-        watch = Watch(opened, tiny, shown, engine)
-        watch.z = who.G.draw(40, 0)
-        found = watch.probe(who)
+    found = Watch(tiny, shown, engine).probe(who.G, who.D)
     assert all(torch.equal(before[key], value) for key, value in who.D.state_dict().items())
     assert 0 <= found["separation"] <= 1
     assert norm(who.G) == 0  # nothing has learned yet

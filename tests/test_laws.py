@@ -18,7 +18,7 @@ SOURCE = ROOT / "src" / "eshi"
 # are parts of one kind (networks, finders, verbs ...), found by being there: none imports another, and a new one need
 # not be named here.
 ORDER = """
-ground      errors figures files progress registry image
+ground      errors figures files progress interrupt registry image
 recipe
 gather      workers painter.pen painter.character painter.head painter.hair painter.ornaments painter.clothes
             painter.backdrop painter.compose painter.folder painter catalogue finders finders.* finders.evaluate
@@ -26,9 +26,9 @@ gather      workers painter.pen painter.character painter.head painter.hair pain
 networks    prior engine *  build
 run         checkpoint logbook folder
 artist
-judging     metrics features judge guard compare
+judging     metrics features judge guard watch compare
 pages       page curves lapse origin headline faces run
-training    losses augment pupils watch life loop
+training    losses augment pupils course loop
 explore     latent page features measures expression directions *
 verbs       demo
 cli         command *

@@ -58,10 +58,11 @@ def train(parser: Parser) -> Verb:
         sets = a.set + [f"{key}={value}" for key, value in given.items() if value is not None]
         chosen = recipe.load(source, sets)  # its typos show before torch is loaded
 
+        from eshi.run.folder import sheets
         from eshi.training.loop import train
 
-        folder = train(a.faces, chosen, a.out)
-        sheet = max((folder / "samples").glob("0*.png"))
+        folder = train(a.faces, chosen, a.out, images=a.images)
+        sheet = sheets(folder)[-1]
         text = f"trained: {folder}\n  last sheet  {sheet}\n  next        eshi draw {folder}"
         show(a, text, run=folder, sheet=sheet)
 

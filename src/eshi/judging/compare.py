@@ -1,6 +1,7 @@
 """One table for whatever draws or was drawn: runs, checkpoints, folders of images, against the same real faces."""
 
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -9,13 +10,17 @@ import numpy as np
 from PIL import Image
 
 from eshi.artist import Artist, render
-from eshi.gather.faceset import faceset
+from eshi.gather.faceset import FaceSet, faceset
 from eshi.ground import image
 from eshi.ground.errors import EshiError
 from eshi.ground.figures import measured
+from eshi.ground.image import SUFFIXES
 from eshi.ground.progress import Progress
-from eshi.judging.judge import DRAWINGS, SEED, better, judge_of, memory, save_memory, some
-from eshi.run.logbook import log
+from eshi.judging.judge import DRAWINGS, SEED, better, judge_of, memory, save_memory, spread
+from eshi.judging.watch import Watch
+from eshi.networks.engine import choose
+from eshi.run import logbook
+from eshi.run.folder import Run, stored_recipe
 
 Row = dict[str, Any]
 
@@ -26,6 +31,7 @@ class Contender:
     images: int | None  # that its network had seen; None for a folder of pictures
     size: tuple[int, int] | None
     home: Path | None  # the run folder of a run's best step
+    start: logbook.Row | None  # which faces its run learned from, and the share it held out
     pictures: Callable[[int, tuple[int, int]], np.ndarray]
 
 
@@ -33,34 +39,78 @@ def judge(
     paths: Sequence[Path | str], against: Path | str | None = None, kind: str = "lite0", count: int = DRAWINGS,
     **options: Any,
 ) -> dict[str, Any]:  # fmt: skip
-    """Score `paths` with `count` drawings each: {"against", "ranked_by", "rows"}, best first.
+    """Score `paths` with `count` drawings each: {"against", "ranked_by", "rows", "named"}, best first.
 
-    Without `against`, the faces that the first run was trained on. `options` go to the feature network.
+    Without `against`, the faces that the first run was trained on, split as it split them. `options` go to the feature
+    network. A run whose last step was not judged yet learns here whether that is its best.
     """
     if count < 20:
         raise EshiError(f"{count} drawings say nothing about a generator", "--count 500 is usual")
+    named = [said for path in paths if (said := name_best(Path(path)))]
     found = [contender for path in paths for contender in contenders(Path(path))]
     sizes = [c.size for c in found if c.size] or [(64, 64)]
     size = min(sizes, key=lambda s: s[0] * s[1])
-    faces = faceset(Path(against) if against else learned_from(found), size)
-    court = judge_of(faces, kind, **options)
-    real = faces.images[some(faces.train)[:count]]
-    rows = [{"name": "training faces (what perfect would be)", "images": None} | court.score(real)]
+    faces, learned = compared_with(found, Path(against) if against else None, size)
+    court = judge_of(faces, kind, learned=learned, **options)
+    real = faces.images[spread(faces.train, count)]
+    rows = [{"name": "training faces (what perfect would be)", "images": None} | court.score(real)] if learned else []
     with Progress("judging", len(found), "contenders") as bar:
         for one in found:
             drawn = one.pictures(count, size)
             row = {"name": one.name, "images": one.images} | court.score(drawn)
-            if one.images is not None:
+            if one.images is not None and learned:
                 facts, sheet = memory(faces, court, drawn)
-                row |= {"nearest": facts["nearest"], "copies": facts["copies"]}
+                row |= {key: facts[key] for key in ("nearest", "copies") if facts[key] is not None}
                 if one.home:
-                    save_memory(one.home, one.images, facts, sheet)
+                    with suppress(EshiError):  # a run on a disk that cannot be written is judged all the same
+                        save_memory(one.home, one.images, facts, sheet)
             rows.append(row)
             bar.advance()
     key = court.ranked_by
     rows.sort(key=lambda row: row[key])
-    against = f"{court.against} of {faces.path}"
-    return {"against": against, "size": list(size), "count": count, "ranked_by": key, "rows": rows}
+    where = f"{court.against} of {faces.path}"
+    return {"against": where, "size": list(size), "count": count, "ranked_by": key, "rows": rows, "named": named}
+
+
+def compared_with(found: Sequence[Contender], against: Path | None, size: tuple[int, int]) -> tuple[FaceSet, bool]:
+    """The real faces, and whether a contender learned from them: then only those held out from it are fair."""
+    starts = [one.start for one in found if one.start]
+    if against:
+        starts = [start for start in starts if Path(start["faces"]).resolve() == against.resolve()]
+    elif not starts:
+        raise EshiError("nothing here says which faces to compare with", "say which: --against FACES")
+    path = against or Path(starts[0]["faces"])
+    if not path.exists():
+        raise EshiError(f"{path}, which {found[0].name} learned from, is not there", "say where: --against FACES")
+    return faceset(path, size, holdout=starts[0]["holdout"] if starts else 0.0), bool(starts)
+
+
+def name_best(run: Path) -> str:
+    """Judge the last step of a run whose log has no judgement of it, as its training would have; what came of it."""
+    if not (run / "last.pt").exists() or logbook.locked(run):
+        return ""
+    try:
+        last = Artist.load(run / "last.pt")
+        start = logbook.last_event(logbook.log(run), "started") or {}
+        judged = {row["images"] for row in logbook.all_judgements(logbook.log(run))}
+        if last.images in judged or not last.recipe.judge.every or not Path(start.get("faces", "")).exists():
+            return ""
+        recipe = stored_recipe(run) or last.recipe
+        faces = faceset(Path(start["faces"]), recipe.width_height, holdout=recipe.data.holdout)
+        with Run(run, recipe) as opened:
+            if not opened.state or opened.state["faces"] != faces.content:
+                return ""
+            watch = Watch(recipe, faces, choose("cpu", "fp32"), opened.rows())
+            verdict = watch.look(opened.state["step"], last.G, last.G, last.D)
+            opened.log(verdict.row)
+            if verdict.best:
+                opened.keep_best()
+    except EshiError:  # what is wrong with it, the table will say; a run that cannot be written stays as it is
+        return ""
+    key = verdict.row["ranked_by"]
+    score = f"{key} {measured(verdict.row[key], verdict.row[f'{key}_noise'])}"
+    what = "now its best step" if verdict.best else "not its best step"
+    return f"{run}: the last step had not been judged; with {score} it is {what}"
 
 
 def contenders(path: Path) -> list[Contender]:
@@ -76,7 +126,7 @@ def contenders(path: Path) -> list[Contender]:
         homes = [path, None]
         found = [drawer(path / n, f"{path} {n.removesuffix('.pt')}", h) for n, h in zip(names, homes, strict=False)]
         return found[:1] if found[0].images == found[-1].images else found
-    if path.is_file() and path.suffix != ".zip":
+    if path.is_file() and path.suffix not in (".zip", *SUFFIXES):
         return [drawer(path, str(path), None)]
 
     def pictures(count: int, size: tuple[int, int]) -> np.ndarray:
@@ -84,7 +134,7 @@ def contenders(path: Path) -> list[Contender]:
         picks = np.linspace(0, len(faces.images) - 1, min(count, len(faces.images))).astype(int)
         return np.asarray(faces.images[picks])
 
-    return [Contender(f"{path} (pictures)", None, None, None, pictures)]
+    return [Contender(f"{path} (pictures)", None, None, None, None, pictures)]
 
 
 def drawer(file: Path, name: str, home: Path | None) -> Contender:
@@ -94,23 +144,13 @@ def drawer(file: Path, name: str, home: Path | None) -> Contender:
         drawn = render(who.G, who.G.draw(count, SEED))
         return drawn if who.recipe.width_height == size else np.stack([fitted(one, size) for one in drawn])
 
-    return Contender(f"{name} ({who.images:,} images)", who.images, who.recipe.width_height, home, pictures)
+    started = logbook.last_event(logbook.log(file.parent), "started")
+    start = started | {"holdout": who.recipe.data.holdout} if started and "faces" in started else None
+    return Contender(f"{name} ({who.images:,} images)", who.images, who.recipe.width_height, home, start, pictures)
 
 
 def fitted(drawing: np.ndarray, size: tuple[int, int]) -> np.ndarray:
     return image.fit(Image.fromarray(drawing), size)
-
-
-def learned_from(found: Sequence[Contender]) -> Path:
-    """The faces that the first run's log names."""
-    for one in found:
-        for row in reversed(log(one.home) if one.home else []):
-            if row.get("event") == "started":
-                faces = Path(row["faces"])
-                if faces.exists():
-                    return faces
-                raise EshiError(f"{faces}, which {one.home} learned from, is not there", "say where: --against FACES")
-    raise EshiError("nothing here says which faces to compare with", "say which: --against FACES")
 
 
 def table(found: dict[str, Any]) -> str:
@@ -131,7 +171,8 @@ def table(found: dict[str, Any]) -> str:
     size = "x".join(map(str, found["size"]))
     lines.append(f"{found['count']:,} drawings each against {found['against']}, at {size} px")
     lines.append(f"ranked by {key}: lower is better")
-    if any("=" in line[wide:] for line in lines[1:-2]):
+    lines += found["named"]
+    if any("=" in line[wide:] for line in lines[1 : len(found["rows"]) + 1]):
         lines.append("= cannot be told from the line above: the difference is below twice its noise")
     return "\n".join(lines)
 

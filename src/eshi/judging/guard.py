@@ -46,8 +46,7 @@ def health(rows: Sequence[dict[str, Any]], before: Sequence[dict[str, Any]] = ()
         f"diversity {now['diversity']:.2f}, then {best['diversity']:.2f}; "
         f"D tells real from drawn {now['separation']:.0%}"
     )
-    scores = [row[key] for row in (*before, *rows)]
-    late = len(rows) >= START and min(scores) > BEGUN * scores[0]
+    late = len(rows) >= START and not begun([*before, *rows])
     if now[key] > WORSE * best[key] or late:
         if late:
             what = f"after {len(rows)} judgements the drawings are no nearer to faces than at first"
@@ -63,6 +62,14 @@ def health(rows: Sequence[dict[str, Any]], before: Sequence[dict[str, Any]] = ()
     if since >= STILL:
         return Health("plateau", f"no better score for {since} judgements, since {best['images']:,} images", evidence)
     return Health("learning", "the score still falls" if since == 0 else "within its ups and downs", evidence)
+
+
+def begun(rows: Sequence[dict[str, Any]]) -> bool:
+    """Has the score ever fallen well below its first? Only scores by one network, against the same faces, compare."""
+    scores: dict[tuple[Any, Any], list[float]] = {}
+    for row in rows:
+        scores.setdefault((row["ranked_by"], row.get("content")), []).append(row[row["ranked_by"]])
+    return any(min(alike) <= BEGUN * alike[0] for alike in scores.values())
 
 
 def dying(states: Sequence[str], patience: int) -> bool:

@@ -53,22 +53,25 @@ class Judge:
         return row
 
 
-def judge_of(faces: FaceSet, kind: str = "lite0", device: str = "cpu", **options: Any) -> Judge:
-    """Compares with the held-out faces; where those are too few, with the training faces."""
+def judge_of(faces: FaceSet, kind: str = "lite0", device: str = "cpu", learned: bool = True, **options: Any) -> Judge:
+    """Compares with the held-out faces; where those are too few, with the training faces.
+
+    A set without `holdout` that no contender learned from is compared with whole: it has no training faces.
+    """
     module = network(kind, device, **options)
-    index, which = faces.held_out, "held-out"
+    index, which = faces.held_out, "held-out "
     if len(index) < FEW:
-        index, which = faces.train, "training"
-    index = some(index)
+        index, which = faces.train, "training " if learned else ""
+    index = spread(index, FACES)
     if len(index) < 2:
         raise EshiError(f"{faces.path} holds {len(index)} faces: too few to compare with", "add more pictures")
-    real = cached(faces.images[index], kind, module, f"{len(index):,} {which} faces")
-    return Judge(kind, module, real, f"{len(index):,} {which} faces", faces.size)
+    real = cached(faces.images[index], kind, module, f"{len(index):,} {which}faces")
+    return Judge(kind, module, real, f"{len(index):,} {which}faces", faces.size)
 
 
-def some(index: np.ndarray) -> np.ndarray:
-    """Not more than the metrics can take, spread over the whole."""
-    return index if len(index) <= FACES else index[np.linspace(0, len(index) - 1, FACES).astype(int)]
+def spread(index: np.ndarray, count: int) -> np.ndarray:
+    """At most `count` of them, from the first to the last: faces lie in the order of their sites and classes."""
+    return index if len(index) <= count else index[np.linspace(0, len(index) - 1, count).astype(int)]
 
 
 def better(a: dict[str, Any], b: dict[str, Any], key: str) -> bool | None:
@@ -78,18 +81,26 @@ def better(a: dict[str, Any], b: dict[str, Any], key: str) -> bool | None:
 
 
 def memory(faces: FaceSet, judge: Judge, drawn: np.ndarray) -> tuple[dict[str, Any], np.ndarray]:
-    """Does it draw its training faces by heart? The figures, and a sheet: nearest drawings over what they resemble."""
-    index = some(faces.train)
+    """Does it draw its training faces by heart? The figures, and a sheet: nearest drawings over what they resemble.
+
+    How near is near shows only beside faces that were held out; where those are few, there is just the sheet.
+    """
+    index = spread(faces.train, FACES)
     train = cached(faces.images[index], judge.kind, judge.module, f"{len(index):,} training faces")
-    found = metrics.memorisation(train, judge.real, features(drawn, judge.module))
+    held_out = judge.real if len(faces.held_out) >= FEW else None
+    found = metrics.memorisation(train, held_out, features(drawn, judge.module))
     place = found.order[:12]
     rows = [drawn[place], faces.images[index[found.nearest[place]]]]
-    said = "nearer than" if found.ratio < 0.9 else "about as near as" if found.ratio < 1.1 else "farther than"
-    text = (
-        f"Drawings lie {said} unseen faces do to the training faces: {found.ratio:.2f} times their distance; "
-        f"{found.copies:.1%} are nearer than 99 % of the unseen ones."
-    )
-    facts = {"nearest": found.ratio, "held_out": 1.0, "copies": found.copies, "of": judge.kind, "text": text}
+    facts: dict[str, Any] = {"nearest": found.ratio, "held_out": 1.0, "copies": found.copies, "of": judge.kind}
+    if found.ratio is None or found.copies is None:
+        few = f"With only {len(faces.held_out)} held-out faces"
+        facts["text"] = f"{few} there is no telling how near is too near; {FEW} would be enough."
+    else:
+        said = "nearer than" if found.ratio < 0.9 else "about as near as" if found.ratio < 1.1 else "farther than"
+        facts["text"] = (
+            f"Drawings lie {said} unseen faces do to the training faces: {found.ratio:.2f} times their distance; "
+            f"{found.copies:.1%} are nearer than 99 % of the unseen ones."
+        )
     return facts, image.sheet(np.concatenate(rows), columns=len(place))
 
 

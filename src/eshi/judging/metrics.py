@@ -117,14 +117,18 @@ class Memory:
     """How near drawings come to training faces. `nearest[i]` is the training face nearest to drawing i."""
 
     nearest: np.ndarray
-    ratio: float  # the median distance of a drawing to its nearest training face, over that of a held-out face
-    copies: float  # the share of drawings nearer to a training face than 99 % of the held-out faces are
     order: np.ndarray  # drawings, the nearest to a training face first
+    ratio: float | None  # the median distance of a drawing to its nearest training face, over that of a held-out face
+    copies: float | None  # the share of drawings nearer to a training face than 99 % of the held-out faces are
 
 
-def memorisation(train: np.ndarray, held_out: np.ndarray, drawn: np.ndarray) -> Memory:
+def memorisation(train: np.ndarray, held_out: np.ndarray | None, drawn: np.ndarray) -> Memory:
     """A generator that learned its faces by heart draws nearer to them than unseen real faces lie."""
-    to_train, usual = distances(drawn, train), distances(held_out, train).min(axis=1)
+    to_train = distances(drawn, train)
     near = to_train.min(axis=1)
-    copies = float((near < np.quantile(usual, 0.01)).mean())
-    return Memory(to_train.argmin(axis=1), float(np.median(near) / np.median(usual)), copies, near.argsort())
+    found = Memory(to_train.argmin(axis=1), near.argsort(), None, None)
+    if held_out is not None:
+        usual = distances(held_out, train).min(axis=1)
+        found.ratio = float(np.median(near) / np.median(usual))
+        found.copies = float((near < np.quantile(usual, 0.01)).mean())
+    return found

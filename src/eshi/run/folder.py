@@ -1,28 +1,22 @@
 """The folder of one training: recipe, log, sheets and checkpoints, whole at every moment."""
 
 import json
-import os
-import signal
-import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
 import numpy as np
-import torch
 from filelock import FileLock, Timeout
 
-import eshi
 from eshi import recipe
 from eshi.ground import files, image
 from eshi.ground.errors import EshiError
 from eshi.recipe import Recipe
-from eshi.run.checkpoint import FORMAT, load
+from eshi.run import checkpoint, logbook
 
 # What a run may be continued with; not the number of judged drawings, which the distance depends on.
 FREE_TO_CHANGE = ("images: ", "about: ", "judge.every", "judge.budget", "guard.")
+PATIENCE = 2.0  # seconds that a lock is waited for: `eshi runs` holds it for a moment, a training for hours
 
 
 class Run:
@@ -40,9 +34,10 @@ class Run:
         if strangers and not (self.folder / "recipe.yaml").exists():
             raise EshiError(f"{self.folder} holds {strangers[0]} but no recipe.yaml: no run", "choose another -o")
         self.folder.mkdir(parents=True, exist_ok=True)
+        self.place = self.folder.stat().st_ino
         self.lock = FileLock(self.folder / ".lock")
         try:
-            self.lock.acquire(timeout=0)
+            self.lock.acquire(timeout=PATIENCE)
         except Timeout:
             hint = "wait for it, or start another run with -o"
             raise EshiError(f"another process is training {self.folder}", hint, 1) from None
@@ -67,82 +62,81 @@ class Run:
                 what = f"{self.folder} was trained with another recipe: {'; '.join(changed)}"
                 raise EshiError(what, "give the old values to go on, or -o for a new run")
         if (self.folder / "last.pt").exists():
-            self.state = load(self.folder / "last.pt")
+            self.state = checkpoint.load(self.folder / "last.pt")
+        files.tidy(self.folder)
         files.write(self.folder / "recipe.yaml", self.recipe.yaml().encode())
         images = self.state["images"] if self.state else -1
-        if (self.folder / "log.jsonl").exists():  # what a killed process logged beyond its checkpoint happens again
-            lines = (self.folder / "log.jsonl").read_text().splitlines()
-            kept = [line for line in lines if whole(line).get("images", images + 1) <= images]
-            files.write(self.folder / "log.jsonl", "".join(line + "\n" for line in kept).encode())
+        rows = logbook.log(self.folder)
+        if rows:  # what a killed process logged beyond its checkpoint happens again
+            kept = [json.dumps(row) + "\n" for row in rows if row["images"] <= images]
+            files.write(self.folder / logbook.NAME, "".join(kept).encode())
 
-    def log(self, row: dict[str, Any]) -> None:
-        with (self.folder / "log.jsonl").open("a") as file:
+    def here(self) -> None:
+        """Refuses to write where the run no longer lies: that would leave half a run in a new folder."""
+        try:
+            moved = self.folder.stat().st_ino != self.place
+        except OSError:
+            moved = True
+        if moved:
+            hint = "put it back and give the same command: it goes on from its last checkpoint"
+            raise EshiError(f"{self.folder} was moved or deleted while it was training", hint, 1)
+
+    def rows(self) -> list[logbook.Row]:
+        return logbook.log(self.folder)
+
+    def log(self, row: logbook.Row) -> None:
+        self.here()
+        with (self.folder / logbook.NAME).open("a", encoding="utf-8") as file:
             file.write(json.dumps(row) + "\n")
-        for key, value in row.items():
-            if isinstance(value, float):
-                self.board().add_scalar(key, value, row["images"])
+        if board := self.board():
+            for key, value in row.items():
+                if isinstance(value, float):
+                    board.add_scalar(key, value, row["images"])
 
     def sheet(self, images: np.ndarray, name: str, seen: int) -> None:
+        self.here()
         drawn = image.sheet(images)
         image.save(drawn, self.folder / "samples" / f"{name}.png")
-        self.board().add_image("real" if name == "real" else "drawn", drawn, seen, dataformats="HWC")
+        if board := self.board():
+            board.add_image("real" if name == "real" else "drawn", drawn, seen, dataformats="HWC")
 
     def board(self) -> Any:
-        if not self.tensorboard:
-            from torch.utils.tensorboard import SummaryWriter
-
-            seen = self.state["images"] if self.state else 0
-            self.tensorboard = SummaryWriter(str(self.folder / "tensorboard"), purge_step=seen + 1)
+        """TensorBoard's writer, where that is installed."""
+        if self.tensorboard is None:
+            try:
+                from torch.utils.tensorboard import SummaryWriter
+            except ImportError:
+                self.tensorboard = False
+            else:
+                seen = self.state["images"] if self.state else 0
+                self.tensorboard = SummaryWriter(str(self.folder / "tensorboard"), purge_step=seen + 1)
         return self.tensorboard
 
-    def save(self, state: dict[str, Any], name: str = "last.pt") -> None:
-        """Under another name first, flushed to the disk, then renamed: whole, or the one before."""
-        part = self.folder / f"{name}.part"
-        everything = {"format": FORMAT, "eshi": eshi.__version__, "recipe": self.recipe.as_dict(), **state}
+    def save(self, state: dict[str, Any]) -> None:
+        self.here()
         try:
-            with part.open("wb") as file:
-                torch.save(everything, file)
-                file.flush()
-                os.fsync(file.fileno())
-            part.replace(self.folder / name)
-        except (OSError, RuntimeError) as error:  # torch reports a full disk as either
-            part.unlink(missing_ok=True)
-            kept = self.state["images"] if self.state else 0
-            what = f"cannot save {self.folder / name}: {getattr(error, 'strerror', None) or error}"
-            hint = f"the checkpoint of {kept:,} images is still there; free some disk space"
-            raise EshiError(what, hint, 1) from error
-        self.state = everything
+            checkpoint.save(self.folder / "last.pt", self.recipe, state)
+        except EshiError as error:
+            kept = f"the checkpoint of {self.state['images']:,} images" if self.state else "no checkpoint"
+            hint = f"{kept} is still there; free some disk space" if self.state else "free some disk space"
+            raise EshiError(str(error).replace("cannot write", "cannot save"), hint, 1) from error
+        self.state = state
+
+    def keep_best(self) -> None:
+        """What was saved last is the best so far."""
+        checkpoint.copy(self.folder / "last.pt", self.folder / "best.pt")
+
+    def best(self) -> dict[str, Any] | None:
+        file = self.folder / "best.pt"
+        return checkpoint.load(file) if file.exists() else None
 
 
-def whole(line: str) -> dict[str, Any]:
-    """A row of the log, {} for one that was cut off."""
-    try:
-        return dict(json.loads(line))
-    except ValueError:
-        return {}
+def sheets(folder: Path) -> list[Path]:
+    """The sheets of the fixed latents, oldest first; each is named by the images seen."""
+    found = (file for file in (folder / "samples").glob("*.png") if file.stem.isdecimal())
+    return sorted(found, key=lambda file: int(file.stem))
 
 
 def stored_recipe(folder: Path) -> Recipe | None:
     """What the run in `folder` was started with."""
     return recipe.load(folder / "recipe.yaml") if (folder / "recipe.yaml").exists() else None
-
-
-@contextmanager
-def stoppable() -> Iterator[threading.Event]:
-    """Ctrl-C and SIGTERM ask for a stop at the next step's end; a second one does not wait."""
-    stop = threading.Event()
-
-    def ask(number: int, frame: object) -> None:
-        if stop.is_set():
-            raise KeyboardInterrupt
-        stop.set()
-
-    if threading.current_thread() is not threading.main_thread():
-        yield stop
-        return
-    before = {number: signal.signal(number, ask) for number in (signal.SIGINT, signal.SIGTERM)}
-    try:
-        yield stop
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)

@@ -1,6 +1,7 @@
 """What the run folders say of themselves: their logs, their states, and one table of them all. Loads no torch."""
 
 import json
+import math
 import time
 from pathlib import Path
 from typing import Any
@@ -11,7 +12,18 @@ from eshi import recipe
 from eshi.ground.errors import EshiError
 from eshi.ground.figures import ago, human, measured, of
 
+NAME = "log.jsonl"
 Row = dict[str, Any]
+# A row is a measurement of learning (loss terms by name), a judgement (it has `ranked_by`) or an event. These fields
+# mean the same in each of them; other names are figures of the losses and the metrics.
+FIELDS: dict[str, type] = {
+    "step": int, "images": int, "seconds": float, "images/s": float, "epoch": float,
+    "event": str, "why": str, "evidence": str, "try": str, "state": str,  # of the guard
+    "machine": str, "threads": int, "length": int, "eshi": str, "torch": str,
+    "faces": str, "train": int, "held_out": int,
+    "ranked_by": str, "content": str, "against": str, "judge_seconds": float, "judge_price": float,
+}  # fmt: skip
+EVENTS = ("started", "paused", "finished", "stopped", "rolled back", "warned")  # "stopped" is the guard's doing
 
 
 def runs(folder: Path | str = "runs") -> list[Row]:
@@ -24,7 +36,7 @@ def summary(folder: Path) -> Row:
     """One run's line: `state` is training, finished, stopped (before its length) or died: ... (the guard ended it)."""
     rows = log(folder)
     best = best_of(judgements(rows))
-    files = (folder / name for name in ("recipe.yaml", "log.jsonl", "last.pt"))
+    files = (folder / name for name in ("recipe.yaml", NAME, "last.pt"))
     return {
         "run": str(folder),
         "recipe": recipe_name(folder),
@@ -35,31 +47,42 @@ def summary(folder: Path) -> Row:
         "noise": noise(best) if best else None,
         "ranked_by": best["ranked_by"] if best else None,
         "best": best["images"] if best else None,
-        "changed": max(file.stat().st_mtime for file in files if file.exists()),
+        "changed": max((file.stat().st_mtime for file in files if file.exists()), default=0.0),
     }
 
 
 def log(folder: Path) -> list[Row]:
-    """The rows of log.jsonl in order, each with its `images`; lines that were cut off are left out."""
+    """The rows of log.jsonl in order, each with its `images`; lines that were cut off or are no rows are left out."""
     try:
-        lines = (folder / "log.jsonl").read_text(encoding="utf-8", errors="replace").splitlines()
+        lines = (folder / NAME).read_text(encoding="utf-8", errors="replace").splitlines()
     except OSError:
         return []
     rows: list[Row] = []
     for line in lines:
-        try:
-            row = json.loads(line)
-        except ValueError:
-            continue
-        if isinstance(row, dict):
-            images = number(row.get("images"))
-            rows.append(row | {"images": seen(rows) if images is None else int(images)})
+        if row := parsed(line):
+            rows.append(row | {"images": row.get("images", seen(rows))})
     return rows
 
 
-def number(value: Any) -> float | None:
+def parsed(line: str) -> Row:
+    """A line's row; {} for what is none. A known field whose value is of another kind is left out."""
+    try:
+        row = json.loads(line)
+    except (ValueError, RecursionError):
+        return {}
+    return {k: v for k, v in row.items() if k not in FIELDS or fits(v, FIELDS[k])} if isinstance(row, dict) else {}
+
+
+def fits(value: Any, kind: type) -> bool:
+    if kind is str:
+        return isinstance(value, str)
+    usual = number(value) is not None and not isinstance(value, bool)
+    return usual and (kind is float or (isinstance(value, int) and value >= 0))
+
+
+def number(value: Any, otherwise: float | None = None) -> float | None:
     """A finite number of a size that means something; a run that diverges logs others."""
-    return float(value) if isinstance(value, int | float) and abs(value) < 1e15 else None
+    return float(value) if isinstance(value, int | float) and abs(value) < 1e15 else otherwise
 
 
 def seen(rows: list[Row]) -> int:
@@ -69,11 +92,22 @@ def seen(rows: list[Row]) -> int:
 
 def judgements(rows: list[Row]) -> list[Row]:
     """The rows judged as the newest was: by the same network, against the same faces. No others are comparable."""
-    judged = [row for row in rows if isinstance(row.get("ranked_by"), str)]
+    judged = all_judgements(rows)
     return [row for row in judged if alike(row, judged[-1])]
 
 
+def all_judgements(rows: list[Row]) -> list[Row]:
+    """Whatever they compared with; what the guard reads is a number in each, if need be none that says anything."""
+    judged = [row for row in rows if "ranked_by" in row]
+    for row in judged:
+        for key in ("diversity", "separation"):
+            if number(row.get(key)) is None:
+                row[key] = math.nan
+    return judged
+
+
 def alike(row: Row, newest: Row) -> bool:
+    """By the same network, against the same faces: only then can two scores be compared."""
     faces = newest.get("content")
     return bool(row["ranked_by"] == newest["ranked_by"] and row.get("content", faces) == faces)
 
@@ -112,12 +146,14 @@ def length(folder: Path, rows: list[Row]) -> int | None:
 
 
 def state(folder: Path, rows: list[Row]) -> str:
-    ended = last_event(rows, "started", "finished", "stopped")  # a later start takes an end back
+    ended = last_event(rows, "started", "paused", "finished", "stopped")  # a later start takes an end back
     if ended and ended["event"] == "finished":
         return "finished"
     if ended and ended["event"] == "stopped":
         judged = last_judged(rows)
         return f"died: {judged['state']}" if judged else "died"
+    if ended and ended["event"] == "paused":
+        return "stopped"
     if locked(folder):
         return "training"
     whole = length(folder, rows)

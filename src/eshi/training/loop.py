@@ -1,27 +1,20 @@
 """The training loop. Time is counted in images; every step's randomness is keyed by (seed, step)."""
 
-import time
-from collections import defaultdict
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import torch
 from torch import Tensor, nn
 
-from eshi.artist import render
 from eshi.gather.faceset import FaceSet, faceset
-from eshi.ground.errors import EshiError
-from eshi.ground.progress import Progress
+from eshi.ground.interrupt import stoppable
 from eshi.networks.engine import Engine, choose, hold_memory, seed_everything
-from eshi.pages import run_report
-from eshi.recipe import Recipe, load
-from eshi.run.folder import Run, stoppable
-from eshi.training.life import begin, check, finish, heed, resume, save
+from eshi.recipe import Recipe, load, parse
+from eshi.run.folder import Run, stored_recipe
+from eshi.training.course import Course
 from eshi.training.losses import Terms, total
 from eshi.training.pupils import Pupils, pupils
-from eshi.training.watch import Watch
-
-SHEET = 64  # faces on a sheet
 
 
 def learn(recipe: Recipe, engine: Engine, who: Pupils, faces: FaceSet, step: int) -> Terms:
@@ -64,11 +57,12 @@ def follow(G_ema: nn.Module, G: nn.Module, keep: float) -> None:
 
 def train(
     faces: Path | str, recipe: Recipe | Path | str = "dcgan-64", folder: Path | str | None = None,
-    overrides: Sequence[str] = (),
+    overrides: Sequence[str] = (), images: str | None = None, faces_changed: bool = False,
 ) -> Path:  # fmt: skip
     """Train on `faces` in the run `folder`, from wherever that run stands, to the recipe's length.
 
-    `overrides` such as "batch=64" apply to a recipe given by name or file. Without `folder`: runs/RECIPE-FACES.
+    `overrides` such as "batch=64" apply to a recipe given by name or file. Without `folder`: runs/RECIPE-FACES. A run
+    that is longer already keeps its length, unless `images` says another.
     """
     faces = Path(faces)
     recipe = (recipe if isinstance(recipe, Recipe) else load(recipe, overrides)).check()
@@ -78,58 +72,26 @@ def train(
     shown = faceset(
         faces, recipe.width_height, mirror=recipe.data.mirror, holdout=recipe.data.holdout, need=recipe.batch
     )
-    batch, every, epoch = recipe.batch, recipe.every, len(shown)
-    length = recipe.length(epoch)
+    recipe = with_length(recipe, folder, len(shown), images or given(overrides))
     who = pupils(recipe, engine)
-    fixed = who.G.draw(SHEET, recipe.seed)
     with Run(folder, recipe) as run, stoppable() as stop:
-        step, seconds = resume(who, run, shown)
-        if not run.state:
-            run.sheet(shown.batch(recipe.seed, 0, min(SHEET, epoch)), "real", 0)
-            run.sheet(render(who.G_ema, fixed), f"{0:09}", 0)
-        watch = Watch(run, recipe, shown, engine)
-        begin(run, who, shown, watch, step, {"machine": engine.describe(), "length": length})
-        seen: dict[str, list[Tensor]] = defaultdict(list)
-        start = saved = time.monotonic() - seconds
-        with Progress(f"training {folder}", length, "images", step * batch) as bar:
-            while step * batch < length and not stop.is_set():
-                for name, term in learn(recipe, engine, who, shown, step).items():
-                    seen[name].append(term)
-                step += 1
-                images, now = step * batch, time.monotonic()
-                last = images >= length
-                if last or due(images, batch, every.log):
-                    row = {name: float(torch.stack(terms).mean()) for name, terms in seen.items()}
-                    row = {"seconds": now - start, "images/s": bar.rate, "epoch": images / epoch} | row
-                    check(run, images, row)
-                    run.log({"step": step, "images": images} | row)
-                    bar.advance(0, **facts(row))
-                    seen.clear()
-                if last or due(images, batch, every.sample):
-                    run.sheet(render(who.G_ema, fixed), f"{images:09}", images)
-                if watch.affordable(now - start) and (last or due(images, batch, recipe.judge.every)):
-                    bar.advance(0, **heed(run, who, shown, watch, step, now - start))
-                if last or stop.is_set() or now - saved > every.save:
-                    save(run, who, shown, step, now - start)
-                    saved = now
-                    if not last and not stop.is_set():
-                        run_report(folder)
-                bar.advance(batch, step=f"{step:,}")
-        if step * batch >= length:
-            finish(run, who, watch, step, time.monotonic() - start)
-    run_report(folder)
-    if step * batch < length:
-        what = f"stopped and saved at {step * batch:,} of {length:,} images"
-        raise EshiError(what, "to go on: the same command", 130)
+        course = Course(run, who, shown, engine)
+        course.same_faces(faces_changed)
+        with course:
+            while course.step < course.last and not stop.is_set():
+                course.after(learn(recipe, engine, who, shown, course.step))
+        course.end()
     return folder
 
 
-def due(images: int, batch: int, every: int) -> bool:
-    """Did the step that ended at `images` cross a multiple of `every`?"""
-    return images // every > (images - batch) // every
+def given(overrides: Sequence[str]) -> str | None:
+    """The length among the overrides, if there is one."""
+    return next((o.removeprefix("images=") for o in reversed(overrides) if o.startswith("images=")), None)
 
 
-def facts(row: dict[str, float]) -> dict[str, str]:
-    """What stands beside the bar."""
-    names = {"epoch": "epoch", "loss_d": "D", "loss_g": "G", "D(real)": "D(real)", "D(fake)": "D(fake)"}
-    return {short: f"{row[key]:.2f}" for key, short in names.items() if key in row}
+def with_length(recipe: Recipe, folder: Path, epoch: int, images: str | None) -> Recipe:
+    """As long as was asked for; where nothing was, a run that stands there is not cut short."""
+    if images:
+        return parse(recipe.as_dict(), [f"images={images}"])
+    before = stored_recipe(folder)
+    return replace(recipe, images=max(recipe, before or recipe, key=lambda r: r.length(epoch)).images)
