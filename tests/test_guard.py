@@ -190,7 +190,7 @@ def test_scores_against_other_faces_are_not_compared(faces: Path, tiny: Recipe, 
 
 def test_the_judge_keeps_to_its_budget(faces: Path, tiny: Recipe) -> None:
     engine, shown = choose("cpu", "fp32"), faceset(faces, (32, 32))
-    watch = Watch(tiny, shown, engine)
+    watch = Watch(recipe.parse(tiny.as_dict(), ["judge.every=80"]), shown, engine)
     assert watch.affordable(0)  # the first shows what they cost
     watch.seconds, watch.price = 4.0, 1.0  # spent so far, and what one more will take
     assert not watch.affordable(99)  # 5 of 99 seconds are more than 5 %

@@ -66,9 +66,8 @@ class Run:
         files.tidy(self.folder)
         files.write(self.folder / "recipe.yaml", self.recipe.yaml().encode())
         images = self.state["images"] if self.state else -1
-        rows = logbook.log(self.folder)
-        if rows:  # what a killed process logged beyond its checkpoint happens again
-            kept = [json.dumps(row) + "\n" for row in rows if row["images"] <= images]
+        if (self.folder / logbook.NAME).exists():  # what a killed process logged beyond its checkpoint happens again
+            kept = [json.dumps(row) + "\n" for row in logbook.log(self.folder) if row["images"] <= images]
             files.write(self.folder / logbook.NAME, "".join(kept).encode())
 
     def here(self) -> None:

@@ -16,6 +16,7 @@ from eshi.gather.catalogue import rows as catalogued
 from eshi.gather.credits import credits
 from eshi.gather.faceset import FaceSet
 from eshi.ground.errors import EshiError
+from eshi.ground.figures import measured
 from eshi.ground.progress import Progress, note
 from eshi.judging import guard
 from eshi.judging.watch import Verdict, Watch
@@ -23,7 +24,7 @@ from eshi.networks.engine import Engine
 from eshi.pages import run_report
 from eshi.run import checkpoint
 from eshi.run.folder import Run
-from eshi.run.logbook import EVENTS, Row, best_of, judgements, last_event
+from eshi.run.logbook import EVENTS, Row, best_of, judgements, last_event, noise
 from eshi.training.losses import Terms
 from eshi.training.pupils import Pupils
 
@@ -46,6 +47,8 @@ class Course:
         self.start: float = time.monotonic() - state["seconds"]
         self.saved = self.reported = time.monotonic()
         self.look_at = EARLY
+        while self.look_at <= state["seconds"]:
+            self.look_at *= 2
         self.sheet_of = -1  # step
         self.seen: dict[str, list[Tensor]] = defaultdict(list)
         if run.state:
@@ -96,8 +99,6 @@ class Course:
         if not self.run.state:
             self.run.sheet(self.faces.batch(self.recipe.seed, 0, min(SHEET, len(self.faces))), "real", 0)
             self.sheet()
-        while self.look_at <= self.seconds:
-            self.look_at *= 2
         self.bar = Progress(f"training {self.run.folder}", self.length, "images", self.images).__enter__()
         return self
 
@@ -244,7 +245,7 @@ class Course:
             key, share = best["ranked_by"], self.watch.seconds / max(self.seconds, 1e-9)
             before = self.images - best["images"]
             which = f"{before:,} images before the end" if before > 0 else "the last"
-            why = f"best step {best['images']:,} images, {which}: {key} {best[key]:.1f} ± {best[key + '_noise']:.1f}"
+            why = f"best step {best['images']:,} images, {which}: {key} {measured(best[key], noise(best))}"
             self.event("finished", why=why, judge_share=share)
             count = len(self.watch.rows)
             note(f"{why}; {count} judgements took {share:.1%} of the time (budget {self.recipe.judge.budget:.0%})")
