@@ -107,3 +107,28 @@ def test_an_unknown_recipe_suggests_the_nearest() -> None:
 def test_differences_name_the_key_and_both_values() -> None:
     a, b = recipe.load("dcgan-64"), recipe.load("dcgan-64", ["batch=64", "generator.width=32"])
     assert recipe.differences(a.as_dict(), b.as_dict()) == ["batch: 128 -> 64", "generator.width: 64 -> 32"]
+
+
+def test_a_run_goes_on_with_what_changes_nothing_that_is_learned() -> None:
+    old = recipe.load("dcgan-64")
+    free = {
+        "name": "renamed", "about": "x", "images": "2M", "every.log": "1", "every.sample": "2", "every.save": "3",
+        "judge.every": "4", "judge.budget": "0.5", "guard.action": "warn", "guard.patience": "5", "guard.times": "6",
+        "engine.device": "cpu",
+    }  # fmt: skip
+    new = recipe.load("dcgan-64", [f"{key}={value}" for key, value in free.items()])
+    assert len(recipe.differences(old.as_dict(), new.as_dict())) == len(free)
+    assert recipe.refused(old, new) == []
+
+
+def test_every_other_key_is_kept_for_life() -> None:
+    old = recipe.load("dcgan-64")
+    changes = {
+        "size": "32", "batch": "64", "seed": "1", "d_every": "2", "g_every": "2", "ema": "5", "generator.width": "8",
+        "discriminator.width": "8", "loss.r1": "1", "augment.name": "diff", "g_adam.lr": "1", "g_adam.beta1": "0.1",
+        "g_adam.beta2": "0.1", "d_adam.lr": "1", "d_adam.beta1": "0.1", "d_adam.beta2": "0.1", "data.mirror": "true",
+        "data.holdout": "0.1", "judge.drawings": "50", "engine.precision": "bf16",
+    }  # fmt: skip
+    for key, value in changes.items():
+        (line,) = recipe.refused(old, recipe.load("dcgan-64", [f"{key}={value}"]))
+        assert line.startswith(f"{key}: "), line

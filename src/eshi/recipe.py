@@ -11,7 +11,7 @@ import typing
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any, TypeVar
 
 import yaml
 
@@ -19,6 +19,9 @@ from eshi.ground.errors import EshiError, near_miss
 from eshi.ground.registry import AUGMENTATIONS, DISCRIMINATORS, GENERATORS, LOSSES, coerce
 
 SHIPPED = Path(__file__).parent / "recipes"
+FREE = "free to change"
+T = TypeVar("T")
+Free = Annotated[T, FREE]  # a run may go on with another value
 
 
 @dataclass
@@ -30,9 +33,9 @@ class Adam:
 
 @dataclass
 class Every:
-    log: int = 2_000  # images between two lines of log.jsonl
-    sample: int = 20_000  # images between two sheets of the fixed latents
-    save: float = 60.0  # seconds between two checkpoints
+    log: Free[int] = 2_000  # images between two lines of log.jsonl
+    sample: Free[int] = 20_000  # images between two sheets of the fixed latents
+    save: Free[float] = 60.0  # seconds between two checkpoints
 
 
 @dataclass
@@ -43,30 +46,30 @@ class Data:
 
 @dataclass
 class Judge:
-    every: int = 20_000  # images between two judgements; 0: none
+    every: Free[int] = 20_000  # images between two judgements; 0: none
     drawings: int = 500  # that each looks at
-    budget: float = 0.05  # share of the training time that judging may take; 1: no limit
+    budget: Free[float] = 0.05  # share of the training time that judging may take; 1: no limit
 
 
 @dataclass
 class Guard:
-    action: typing.Literal["stop", "rollback", "warn"] = "stop"  # when a run is dying
-    patience: int = 2  # bad judgements in a row that are taken for dying
-    times: int = 3  # rollbacks, before it stops
+    action: Free[typing.Literal["stop", "rollback", "warn"]] = "stop"  # when a run is dying
+    patience: Free[int] = 2  # bad judgements in a row that are taken for dying
+    times: Free[int] = 3  # rollbacks, before it stops
 
 
 @dataclass
 class Engine:
-    device: typing.Literal["auto", "cpu", "cuda", "mps"] = "auto"
+    device: Free[typing.Literal["auto", "cpu", "cuda", "mps"]] = "auto"
     precision: typing.Literal["auto", "fp32", "bf16"] = "auto"
 
 
 @dataclass
 class Recipe:
-    name: str = ""
-    about: str = ""
+    name: Free[str] = ""
+    about: Free[str] = ""
     size: int | tuple[int, int] = 64  # px; or [width, height]
-    images: str = "1M"  # the length: 300, 400k, 2.5M or 20epochs
+    images: Free[str] = "1M"  # the length: 300, 400k, 2.5M or 20epochs
     batch: int = 128
     seed: int = 0
     d_every: int = 1  # D steps every so many batches
@@ -189,6 +192,21 @@ def differences(old: dict[str, Any], new: dict[str, Any], prefix: str = "") -> l
             found += differences(a, b, f"{prefix}{key}.")
         elif a != b:
             found.append(f"{prefix}{key}: {a} -> {b}")
+    return found
+
+
+def refused(old: Recipe, new: Recipe) -> list[str]:
+    """`key: old -> new` for what a run cannot go on with: every change but those of fields marked Free."""
+    return differences(fixed(old), fixed(new))
+
+
+def fixed(part: Any) -> dict[str, Any]:
+    """The values that a run keeps for life."""
+    found = {}
+    for key, hint in typing.get_type_hints(type(part), include_extras=True).items():
+        if FREE not in getattr(hint, "__metadata__", ()):
+            value = getattr(part, key)
+            found[key] = fixed(value) if dataclasses.is_dataclass(value) else plain(value)
     return found
 
 

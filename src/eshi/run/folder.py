@@ -14,8 +14,6 @@ from eshi.ground.errors import EshiError
 from eshi.recipe import Recipe
 from eshi.run import checkpoint, logbook
 
-# What a run may be continued with; not the number of judged drawings, which the distance depends on.
-FREE_TO_CHANGE = ("images: ", "about: ", "judge.every", "judge.budget", "guard.")
 PATIENCE = 2.0  # seconds that a lock is waited for: `eshi runs` holds it for a moment, a training for hours
 
 
@@ -55,12 +53,9 @@ class Run:
 
     def resume(self) -> None:
         before = stored_recipe(self.folder)
-        if before:
-            found = recipe.differences(before.as_dict(), self.recipe.as_dict())
-            changed = [d for d in found if not d.startswith(FREE_TO_CHANGE)]
-            if changed:
-                what = f"{self.folder} was trained with another recipe: {'; '.join(changed)}"
-                raise EshiError(what, "give the old values to go on, or -o for a new run")
+        if before and (changed := recipe.refused(before, self.recipe)):
+            what = f"{self.folder} was trained with another recipe: {'; '.join(changed)}"
+            raise EshiError(what, "give the old values to go on, or -o for a new run")
         if (self.folder / "last.pt").exists():
             self.state = checkpoint.load(self.folder / "last.pt")
         files.tidy(self.folder)
