@@ -18,7 +18,7 @@ SOURCE = ROOT / "src" / "eshi"
 # are parts of one kind (networks, finders, verbs ...), found by being there: none imports another, and a new one need
 # not be named here.
 ORDER = """
-ground      errors figures files progress interrupt registry image
+ground      errors figures files progress interrupt notation schema registry image
 recipe
 gather      workers painter.pen painter.character painter.head painter.hair painter.ornaments painter.clothes
             painter.backdrop painter.compose painter.folder painter catalogue finders finders.* finders.evaluate

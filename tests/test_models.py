@@ -92,7 +92,7 @@ def test_nothing_normalises_what_d_says_first_or_last(head) -> None:
     assert kinds[:2] == [nn.Conv2d, nn.LeakyReLU]
     assert not any(isinstance(m, nn.BatchNorm2d | nn.BatchNorm1d | nn.GroupNorm) for m in D.head.modules())
     with pytest.raises(EshiError, match="takes no"):
-        DISCRIMINATORS.check({"name": "dcgan", "output_norm": "batch"}, ("size",))
+        DISCRIMINATORS.check({"name": "dcgan", "output_norm": "batch"}, size=(64, 64))
 
 
 def test_normal_init_is_the_papers() -> None:

@@ -1,80 +1,93 @@
 """The whole experiment as one strict YAML file: loading, overriding, comparing.
 
 The sections `generator`, `discriminator`, `loss` and `augment` hold a part's name and its constructor's arguments; the
-registries check them. The rest is this dataclass: its fields are the keys.
+registries check them. The rest is this dataclass: its fields are the keys, and each says itself what it may be and
+whether a run may go on with another value.
 """
 
 import dataclasses
-import operator
 import re
 import typing
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Annotated, Any, TypeVar
+from typing import Annotated, Any, Literal, TypeVar
 
-import yaml
-
+from eshi.ground import notation
 from eshi.ground.errors import EshiError, near_miss
-from eshi.ground.registry import AUGMENTATIONS, DISCRIMINATORS, GENERATORS, LOSSES, coerce
+from eshi.ground.registry import AUGMENTATIONS, DISCRIMINATORS, GENERATORS, LOSSES
+from eshi.ground.schema import Form, Range, Share, Weight, coerce, plain, show
 
 SHIPPED = Path(__file__).parent / "recipes"
+PARTS = {"generator": GENERATORS, "discriminator": DISCRIMINATORS, "loss": LOSSES, "augment": AUGMENTATIONS}
+SIZED = ("generator", "discriminator")  # are given the size as well
+
 FREE = "free to change"
 T = TypeVar("T")
 Free = Annotated[T, FREE]  # a run may go on with another value
 
 
+Count = Annotated[int, Range(0, 10**12)]
+Positive = Annotated[int, Range(1, 10**12)]
+Beta = Annotated[float, Range(0, below=1)]
+Side = Annotated[int, Range(6, 1024)]  # px
+NAMED = "write letters, digits, spaces and . , ( ) + - _, for example name: mine"
+Name = Annotated[str, Form(r"\w[\w .,()+-]{0,79}", "a name for a run", NAMED)]
+LENGTHS = "for example 300, 400k, 2.5M or 20epochs"
+Length = Annotated[str, Form(r"[0-9]{1,12}(\.[0-9]{1,9})?([kM]?|epochs?)", "a length", LENGTHS)]
+
+
 @dataclass
 class Adam:
-    lr: float = 2e-4
-    beta1: float = 0.5
-    beta2: float = 0.999
+    lr: Weight = 2e-4
+    beta1: Beta = 0.5
+    beta2: Beta = 0.999
 
 
 @dataclass
 class Every:
-    log: Free[int] = 2_000  # images between two lines of log.jsonl
-    sample: Free[int] = 20_000  # images between two sheets of the fixed latents
-    save: Free[float] = 60.0  # seconds between two checkpoints
+    log: Free[Positive] = 2_000  # images between two lines of log.jsonl
+    sample: Free[Count] = 20_000  # images between two sheets of the fixed latents; 0: only the first ones and the last
+    save: Free[Weight] = 60.0  # seconds between two checkpoints
 
 
 @dataclass
 class Data:
     mirror: bool = False
-    holdout: float = 0.05  # share of the faces that training never sees, for the judge
+    holdout: Beta = 0.05  # share of the faces that training never sees, for the judge
 
 
 @dataclass
 class Judge:
-    every: Free[int] = 20_000  # images between two judgements; 0: none
-    drawings: int = 500  # that each looks at
-    budget: Free[float] = 0.05  # share of the training time that judging may take; 1: no limit
+    every: Free[Count] = 20_000  # images between two judgements; 0: none
+    drawings: Annotated[int, Range(20, 50_000)] = 500  # that each looks at; the FID of papers takes 50,000
+    budget: Free[Share] = 0.05  # share of the training time that judging may take; 1: no limit
 
 
 @dataclass
 class Guard:
-    action: Free[typing.Literal["stop", "rollback", "warn"]] = "stop"  # when a run is dying
-    patience: Free[int] = 2  # bad judgements in a row that are taken for dying
-    times: Free[int] = 3  # rollbacks, before it stops
+    action: Free[Literal["stop", "rollback", "warn"]] = "stop"  # when a run is dying
+    patience: Free[Positive] = 2  # bad judgements in a row that are taken for dying
+    times: Free[Count] = 3  # rollbacks, before it stops
 
 
 @dataclass
 class Engine:
-    device: Free[typing.Literal["auto", "cpu", "cuda", "mps"]] = "auto"
-    precision: typing.Literal["auto", "fp32", "bf16"] = "auto"
+    device: Free[Literal["auto", "cpu", "cuda", "mps"]] = "auto"
+    precision: Literal["auto", "fp32", "bf16"] = "auto"  # part of what is learned: bf16 rounds otherwise
 
 
 @dataclass
 class Recipe:
-    name: Free[str] = ""
+    name: Free[Name] = "unnamed"
     about: Free[str] = ""
-    size: int | tuple[int, int] = 64  # px; or [width, height]
-    images: Free[str] = "1M"  # the length: 300, 400k, 2.5M or 20epochs
-    batch: int = 128
-    seed: int = 0
-    d_every: int = 1  # D steps every so many batches
-    g_every: int = 1
-    ema: float = 0.0  # half-life in images of the average of G that draws; 0: G itself draws
+    size: Side | tuple[Side, Side] = 64  # px; or [width, height]
+    images: Free[Length] = "1M"  # the length: 300, 400k, 2.5M or 20epochs
+    batch: Annotated[int, Range(1, 65_536)] = 128
+    seed: Annotated[int, Range(0)] = 0
+    d_every: Positive = 1  # D steps every so many batches
+    g_every: Positive = 1
+    ema: Weight = 0.0  # half-life in images of the average of G that draws; 0: G itself draws
     generator: dict = field(default_factory=lambda: {"name": "dcgan"})
     discriminator: dict = field(default_factory=lambda: {"name": "dcgan"})
     loss: dict = field(default_factory=lambda: {"name": "bce"})
@@ -97,90 +110,104 @@ class Recipe:
         return int(float(number) * {"": 1, "k": 1_000, "M": 1_000_000}.get(unit, epoch))
 
     def as_dict(self) -> dict[str, Any]:
-        values: dict[str, Any] = plain(dataclasses.asdict(self))
-        return values
+        return {key: plain(value, key) for key, value in dataclasses.asdict(self).items()}
 
     def yaml(self) -> str:
-        return yaml.safe_dump(self.as_dict(), sort_keys=False, allow_unicode=True)
+        return notation.write(self.as_dict())
 
-    def check(self) -> "Recipe":
-        """Also what only the parts themselves know; loads torch."""
-        GENERATORS.check(self.generator, ("size",))
-        DISCRIMINATORS.check(self.discriminator, ("size",))
-        LOSSES.check(self.loss)
-        AUGMENTATIONS.check(self.augment)
-        return self
+    def check(self, parts: Iterable[str] = tuple(PARTS)) -> "Recipe":
+        """The same recipe, once the parts themselves have been asked whether they take this; loads torch.
+
+        Whoever only draws needs no loss: parts=SIZED.
+        """
+        checked = parse(self.as_dict(), where=f"recipe {show(self.name)}")
+        for part in parts:
+            registry, spec = PARTS[part], getattr(checked, part)
+            registry.check(spec, **({"size": checked.width_height} if part in SIZED else {}))
+        return checked
 
 
 def load(source: str | Path, overrides: Sequence[str] = ()) -> Recipe:
     """A shipped recipe by name or a YAML file, with `a.b=c` overrides."""
     path = Path(source)
-    if path.suffix not in (".yaml", ".yml"):
-        if str(source) not in shipped():
-            hint = near_miss(str(source), shipped()) + "; your own recipe: give its file, which ends in .yaml"
+    if path.suffix.lower() not in (".yaml", ".yml"):
+        if str(source) not in names():
+            hint = near_miss(str(source), names()) + "; your own recipe: give its file, which ends in .yaml"
             raise EshiError(f"no recipe called '{source}'", hint)
         path = SHIPPED / f"{source}.yaml"
     try:
-        values = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise EshiError(f"cannot read recipe {path}: {error.strerror}", "see: eshi recipes") from error
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        at = getattr(error, "problem_mark", None)
-        where = f"{path}, line {at.line + 1}" if at else str(path)
-        problem = getattr(error, "problem", None) or "not text"
-        raise EshiError(f"{where}: this is not YAML: {problem}", "eshi recipes dcgan-64 shows how one looks") from error
+        if path.exists() and not path.is_file():
+            raise EshiError(f"{path} is not a file", "a recipe is a page of YAML: eshi recipes demo shows one")
+        with path.open("rb") as file:
+            text = file.read(notation.LONGEST + 1)
+    except (OSError, ValueError) as error:
+        why = getattr(error, "strerror", None) or error
+        raise EshiError(f"cannot read recipe {path}: {why}", "see: eshi recipes") from error
+    values = notation.read(text, str(path))
     if not isinstance(values, dict):
         raise EshiError(f"{path}: a recipe is a mapping of keys to values", "eshi recipes dcgan-64 shows one")
     return parse({"name": path.stem} | values, overrides, f"recipe {source}")
 
 
-def parse(values: dict[str, Any], overrides: Sequence[str] = (), where: str = "recipe") -> Recipe:
+def parse(values: Any, overrides: Sequence[str] = (), where: str = "recipe") -> Recipe:
     """A recipe from plain values, as they stand in YAML or in a checkpoint."""
-    values = {k: dict(v) if isinstance(v, dict) else v for k, v in values.items()}
-    for text in overrides:
-        key, equals, value = text.partition("=")
-        section, dot, option = key.strip().rpartition(".")
-        if not equals or not option:
-            raise EshiError(f"--set {text}: that is no a.b=c", "for example: --set batch=64 --set g_adam.lr=1e-4")
-        inside = values.setdefault(section, {}) if dot else values
-        if not isinstance(inside, dict):
-            raise EshiError(f"--set {text}: '{section}' has no parts", f"try --set {section}=...")
-        if option == "name" and inside.get("name") != value and section:
-            inside.clear()  # another part: the old one's options are not its own
-        inside[option] = yaml.safe_load(value)
-    recipe: Recipe = build(Recipe, values, where)
-    if not re.fullmatch(r"\d+(\.\d+)?([kM]?|epochs?)", recipe.images):
-        raise EshiError(f"{where}: images: '{recipe.images}' is no length", "for example 300, 400k, 2.5M or 20epochs")
-    least = {"batch": 1, "d_every": 1, "g_every": 1, "ema": 0, "seed": 0, "guard.patience": 1, "guard.times": 0}
-    for key, lowest in (least | {"judge.every": 0, "judge.drawings": 20}).items():
-        value = operator.attrgetter(key)(recipe)
-        if value < lowest:
-            raise EshiError(f"{where}: {key}: {value} is below {lowest}", f"try --set {key}={lowest}")
-    for key, share in (("data.holdout", recipe.data.holdout), ("judge.budget", recipe.judge.budget)):
-        if not 0 <= share <= 1 or (share == 1 and key == "data.holdout"):
-            raise EshiError(f"{where}: {key}: {share} is not a share", f"try --set {key}=0.05")
+    if not isinstance(values, dict):
+        raise EshiError(f"{where}: {show(values)} is not a mapping of keys to values", "eshi recipes demo shows one")
+    recipe: Recipe = build(Recipe, overridden(values, overrides), where)
     return recipe
 
 
-def build(kind: Any, values: Any, where: str) -> Any:
+def overridden(values: dict[str, Any], overrides: Sequence[str]) -> dict[str, Any]:
+    """`values` with every `a.b=c` set. Their order does not matter: what a section or a name clears, they do not."""
+    values = {k: dict(v) if isinstance(v, dict) else v for k, v in values.items()}
+    sets: dict[tuple[str, str], Any] = {}
+    for text in overrides:
+        key, equals, value = text.partition("=")
+        text = brief(text)
+        section, _, option = key.strip().rpartition(".")
+        if not equals or not option:
+            raise EshiError(f"--set {text}: that is not KEY=VALUE", "for example --set batch=64 --set g_adam.lr=1e-4")
+        sets[section, option] = notation.read(value, f"--set {text}") if value.strip() else ""
+    for (section, option), value in sorted(sets.items(), key=lambda one: (one[0][0] != "", one[0][1] != "name")):
+        if section in PARTS and section not in values:
+            values[section] = dict(getattr(Recipe(), section))
+        inside = values.setdefault(section, {}) if section else values
+        if not isinstance(inside, dict):
+            what = f"--set {brief(f'{section}.{option}')}: {show(section)} is a single value"
+            raise EshiError(what, f"set it whole: --set {brief(section)}=...")
+        if section in PARTS and option == "name" and inside.get("name") != value:
+            inside.clear()  # another part: the options of the old one are not its own
+        inside[option] = value
+    return values
+
+
+def build(kind: Any, values: Any, where: str, section: str = "") -> Any:
     """A dataclass from a mapping, strictly: unknown keys and wrong types are errors."""
+    hints, ready = typing.get_type_hints(kind, include_extras=True), {}
     if not isinstance(values, dict):
-        raise EshiError(f"{where}: {values!r} is not a mapping", f"its keys: {', '.join(typing.get_type_hints(kind))}")
-    hints, ready = typing.get_type_hints(kind), {}
+        raise EshiError(f"{where}: {section}: {show(values)} is not a mapping", f"its keys: {', '.join(hints)}")
     for key, value in values.items():
         if key not in hints:
-            raise EshiError(f"{where}: unknown key '{key}'", near_miss(str(key), hints))
+            word = key[:60] if isinstance(key, str) else show(key)
+            raise EshiError(f"{where}: unknown key {show(f'{section}.{word}'.strip('.'))}", near_miss(word, hints))
+        name = f"{section}.{key}" if section else key
         if dataclasses.is_dataclass(hints[key]):
-            ready[key] = build(hints[key], value, f"{where}: {key}")
-        else:
-            value = str(value) if key in ("images", "name") else value  # PyYAML reads 300 as a number
-            ready[key] = coerce(value, hints[key], f"{where}: {key}")
+            ready[key] = build(hints[key], value, where, name)
+            continue
+        if key in PARTS and not (isinstance(value, dict) and isinstance(value.get("name"), str)):
+            hint = f"for example {key}: {{name: {getattr(Recipe(), key)['name']}}}"
+            raise EshiError(f"{where}: {key}: {show(value)} is not a part with a name", hint)
+        ready[key] = coerce(value, hints[key], f"{where}: {name}")
     return kind(**ready)
+
+
+def names() -> list[str]:
+    return sorted(path.stem for path in SHIPPED.glob("*.yaml"))
 
 
 def shipped() -> dict[str, str]:
     """Name -> its first line, of the recipes in the package."""
-    return {p.stem: load(p).about.split("\n")[0] for p in sorted(SHIPPED.glob("*.yaml"))}
+    return {name: load(name).about.split("\n")[0] for name in names()}
 
 
 def differences(old: dict[str, Any], new: dict[str, Any], prefix: str = "") -> list[str]:
@@ -191,8 +218,15 @@ def differences(old: dict[str, Any], new: dict[str, Any], prefix: str = "") -> l
         if isinstance(a, dict) and isinstance(b, dict):
             found += differences(a, b, f"{prefix}{key}.")
         elif a != b:
-            found.append(f"{prefix}{key}: {a} -> {b}")
+            found.append(f"{prefix}{key}: {brief(a)} -> {brief(b)}")
     return found
+
+
+def brief(value: Any) -> str:
+    """As it stands, if that is short and plain."""
+    if value is None:
+        return "not given"
+    return value if isinstance(value, str) and value.isprintable() and len(value) <= 60 else show(value)
 
 
 def refused(old: Recipe, new: Recipe) -> list[str]:
@@ -206,12 +240,5 @@ def fixed(part: Any) -> dict[str, Any]:
     for key, hint in typing.get_type_hints(type(part), include_extras=True).items():
         if FREE not in getattr(hint, "__metadata__", ()):
             value = getattr(part, key)
-            found[key] = fixed(value) if dataclasses.is_dataclass(value) else plain(value)
+            found[key] = fixed(value) if dataclasses.is_dataclass(value) else plain(value, key)
     return found
-
-
-def plain(value: Any) -> Any:
-    """Tuples as lists, so that YAML, JSON and a checkpoint say the same."""
-    if isinstance(value, dict):
-        return {k: plain(v) for k, v in value.items()}
-    return [plain(v) for v in value] if isinstance(value, list | tuple) else value

@@ -31,6 +31,8 @@ def recipes(parser: Parser) -> Verb:
 
         if a.recipe:
             found = recipe.load(a.recipe, a.set)
+            if a.set or a.recipe not in recipe.names():  # eshi's own need no torch to be checked
+                found = found.check()
             show(a, found.yaml().rstrip(), **found.as_dict())
         else:
             known = recipe.shipped()

@@ -6,12 +6,12 @@ Constructor signatures are the schema: `build` accepts exactly what the construc
 import importlib
 import inspect
 import pkgutil
-import types
 import typing
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any, TypeVar
 
 from eshi.ground.errors import EshiError, near_miss
+from eshi.ground.schema import coerce, show
 
 T = TypeVar("T", bound=Callable[..., Any])
 
@@ -24,6 +24,9 @@ class Registry(Mapping[str, Callable[..., Any]]):
 
     def register(self, name: str) -> Callable[[T], T]:
         def keep(part: T) -> T:
+            there, mine = (f"{p.__module__}.{p.__qualname__}" for p in (self.parts.get(name, part), part))
+            if there != mine:  # the same again is a cell of a notebook that was run again
+                raise EshiError(f"more than one {self.noun} is called '{name}': {there} and {mine}", "rename your own")
             self.parts[name] = part
             return part
 
@@ -38,8 +41,8 @@ class Registry(Mapping[str, Callable[..., Any]]):
         return self.parts
 
     def __getitem__(self, name: str) -> Callable[..., Any]:
-        if name not in self.fill():
-            raise EshiError(f"no {self.noun} called '{name}'", near_miss(str(name), self.parts))
+        if not isinstance(name, str) or name not in self.fill():
+            raise EshiError(f"no {self.noun} called {show(name)}", near_miss(str(name)[:60], self.parts))
         return self.parts[name]
 
     def __iter__(self) -> Iterator[str]:
@@ -48,62 +51,38 @@ class Registry(Mapping[str, Callable[..., Any]]):
     def __len__(self) -> int:
         return len(self.fill())
 
-    def check(self, spec: Mapping[str, Any], given: tuple[str, ...] = ()) -> dict[str, Any]:
-        """The keyword arguments in `spec`, coerced to the constructor's types; `given` names come from elsewhere."""
+    def check(self, spec: Mapping[str, Any], **given: Any) -> dict[str, Any]:
+        """The keyword arguments in `spec`, as the types of the constructor; `given` ones come from elsewhere.
+
+        A part that some combinations do not suit may have a static method `fits`, which takes the same and raises.
+        """
         part = self[spec.get("name", "")]
-        takes = {k: p for k, p in inspect.signature(part).parameters.items() if k not in given}
-        hints = typing.get_type_hints(part.__init__ if inspect.isclass(part) else part)
-        where = f"{self.noun} '{spec['name']}'"
-        options = {k: v for k, v in spec.items() if k != "name"}
+        where, options = f"{self.noun} '{spec['name']}'", {k: v for k, v in spec.items() if k != "name"}
+        takes = inspect.signature(part).parameters
+        own = {k: p for k, p in takes.items() if k not in given and p.kind not in (p.VAR_POSITIONAL, p.VAR_KEYWORD)}
+        anything = any(p.kind is p.VAR_KEYWORD for p in takes.values())
         for key in options:
-            if key not in takes:
-                raise EshiError(f"{where} takes no '{key}'", near_miss(key, takes) if takes else "it takes no options")
-        return {key: coerce(value, hints.get(key, Any), f"{self.noun}.{key}") for key, value in options.items()}
+            if key in given or not (key in own or anything):
+                raise EshiError(f"{where} takes no {show(key)}", near_miss(key, own) if own else "it takes no options")
+        for key in given:
+            if key not in takes and not anything:
+                raise EshiError(
+                    f"{where} takes no '{key}'", f"its constructor is given one: def __init__(self, {key}, ...)"
+                )
+        for key, parameter in own.items():
+            if parameter.default is parameter.empty and key not in options:
+                raise EshiError(f"{where} needs a value for '{key}'", f"write {{name: {spec['name']}, {key}: ...}}")
+        try:
+            hints = typing.get_type_hints(part.__init__ if inspect.isclass(part) else part, include_extras=True)
+        except NameError as error:
+            raise EshiError(f"{where}: its annotations cannot be read: {error}", "import what they name") from error
+        ready = {key: coerce(value, hints.get(key, Any), f"{where}: {key}") for key, value in options.items()}
+        if hasattr(part, "fits"):
+            part.fits(**given, **ready)
+        return ready
 
     def build(self, spec: Mapping[str, Any], **given: Any) -> Any:
-        return self[spec.get("name", "")](**self.check(spec, tuple(given)), **given)
-
-
-def coerce(value: Any, wanted: Any, where: str) -> Any:
-    """`value` as the declared type, or an error that names the place. (PyYAML reads 2e-4 as a string.)"""
-    origin, options = typing.get_origin(wanted), typing.get_args(wanted)
-    if wanted is Any or (value is None and type(None) in options):
-        return value
-    if origin in (types.UnionType, typing.Union):
-        for option in options:
-            try:
-                return coerce(value, option, where)
-            except EshiError:
-                pass
-    elif origin is typing.Literal:
-        if value in options:
-            return value
-        raise EshiError(f"{where}: '{value}' is not a choice", near_miss(str(value), map(str, options)))
-    elif origin is tuple and isinstance(value, list | tuple) and len(value) == len(options):
-        return tuple(coerce(v, o, where) for v, o in zip(value, options, strict=True))
-    elif wanted is bool and isinstance(value, bool):
-        return value
-    elif wanted is int and isinstance(value, int | float) and not isinstance(value, bool) and value == int(value):
-        return int(value)
-    elif wanted is float and isinstance(value, int | float | str) and not isinstance(value, bool):
-        try:
-            return float(value)
-        except ValueError:
-            pass
-    elif wanted in (str, dict) and isinstance(value, wanted):
-        return value
-    raise EshiError(f"{where}: {value!r} is not {say(wanted)}", f"write it as {say(wanted)}")
-
-
-def say(wanted: Any) -> str:
-    """A type in a person's words."""
-    options = typing.get_args(wanted)
-    if typing.get_origin(wanted) in (types.UnionType, typing.Union):
-        return " or ".join(say(o) for o in options if o is not type(None))
-    if typing.get_origin(wanted) is tuple:
-        return f"a list of {len(options)}"
-    words = {int: "a whole number", float: "a number", bool: "true or false", str: "a word", dict: "a mapping"}
-    return words.get(wanted, str(wanted))
+        return self[spec.get("name", "")](**self.check(spec, **given), **given)
 
 
 GENERATORS = Registry("generator", "eshi.networks")

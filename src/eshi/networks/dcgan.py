@@ -1,16 +1,18 @@
 """DCGAN (Radford, Metz, Chintala 2015, arXiv:1511.06434) with the stems, heads and sizes of the five write-ups."""
 
 import itertools
-from typing import Literal
+from typing import Annotated, Any, Literal
 
 import torch
 from torch import Tensor, nn
 
 from eshi.ground.errors import EshiError
 from eshi.ground.registry import DISCRIMINATORS, GENERATORS
+from eshi.ground.schema import Range, Share
 from eshi.networks.prior import Prior, latents
 
 Init = Literal["normal", "default"]
+Width = Annotated[int, Range(1, 512)]  # channels next to the picture; eight times as many away from it
 KERNELS = {2: (4, 2, 1), 3: (5, 3, 1)}  # factor -> kernel, stride, padding (the second from write-up B: 32 <-> 96)
 STEM = range(3, 8)  # px: the short side of the smallest feature map; 4 in the paper, 6 for 96 = 6 x 2^4
 
@@ -131,11 +133,11 @@ class Generator(nn.Module):
     def __init__(
         self,
         size: int | tuple[int, int],
-        latent: int = 100,
-        width: int = 64,
+        latent: Annotated[int, Range(1, 1024)] = 100,
+        width: Width = 64,
         stem: Literal["conv", "linear", "residual"] = "conv",
         last: Literal[2, 3] = 2,
-        momentum: float = 0.1,
+        momentum: Share = 0.1,
         prior: Prior = "normal",
         init: Init = "normal",
     ):
@@ -153,6 +155,10 @@ class Generator(nn.Module):
         layers += [nn.ConvTranspose2d(counts[-1], 3, *KERNELS[last], bias=False), nn.Tanh()]
         self.layers = nn.Sequential(*layers)
         initialise(self, init)
+
+    @staticmethod
+    def fits(size: int | tuple[int, int], last: Literal[2, 3] = 2, **others: Any) -> None:
+        ladder(pair(size), last)
 
     def draw(self, count: int, seed: int | None = None) -> Tensor:
         """(count, latent) from the prior; with a seed, row i is the same for every count."""
@@ -176,12 +182,12 @@ class Discriminator(nn.Module):
     def __init__(
         self,
         size: int | tuple[int, int],
-        width: int = 64,
+        width: Width = 64,
         head: Literal["conv", "pool", "softmax"] = "conv",
         first: Literal[2, 3] = 2,
         norm: Literal["batch", "layer", "none"] = "batch",
-        momentum: float = 0.1,
-        dropout: float = 0.0,
+        momentum: Share = 0.1,
+        dropout: Annotated[float, Range(0, below=1)] = 0.0,
         init: Init = "normal",
     ):
         super().__init__()
@@ -197,6 +203,10 @@ class Discriminator(nn.Module):
         self.features = nn.Sequential(*layers)
         self.head = make_head(head, counts[-1], steps[0])
         initialise(self, init)
+
+    @staticmethod
+    def fits(size: int | tuple[int, int], first: Literal[2, 3] = 2, **others: Any) -> None:
+        ladder(pair(size), first)
 
     def forward(self, images: Tensor) -> Tensor:
         out: Tensor = self.head(self.features(images)).float()  # (N, 1), or (N, 2) from the softmax head

@@ -6,6 +6,7 @@ import torch
 from torch import Tensor
 
 from eshi.ground.registry import AUGMENTATIONS
+from eshi.ground.schema import Share
 
 
 @AUGMENTATIONS.register("none")
@@ -21,8 +22,8 @@ class DiffAugment:
     """Zhao et al. 2020 (arXiv:2006.10738): colour, shift by up to an eighth, a square cut out."""
 
     colour: bool = True
-    shift: float = 0.125
-    cutout: float = 0.5
+    shift: Share = 0.125
+    cutout: Share = 0.5
 
     def __call__(self, images: Tensor) -> Tensor:
         if self.colour:

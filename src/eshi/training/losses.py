@@ -11,6 +11,7 @@ from torch import Tensor
 from torch.nn.functional import softplus
 
 from eshi.ground.registry import LOSSES
+from eshi.ground.schema import Weight
 
 Network = Callable[[Tensor], Tensor]
 Terms = dict[str, Tensor]
@@ -42,7 +43,7 @@ def r1(D: Network, real: Tensor, weight: float, share: int = 8) -> Terms:
 class BCE:
     """Goodfellow et al. 2014 with the non-saturating G: maximise log D(G(z)), not minimise log(1 - D(G(z)))."""
 
-    r1: float = 0.0
+    r1: Weight = 0.0
 
     def d(self, D: Network, real: Tensor, fake: Tensor) -> Terms:
         on_real, on_fake = D(real), D(fake)
@@ -58,7 +59,7 @@ class BCE:
 class Hinge:
     """Lim and Ye 2017 (arXiv:1705.02894)."""
 
-    r1: float = 0.0
+    r1: Weight = 0.0
 
     def d(self, D: Network, real: Tensor, fake: Tensor) -> Terms:
         on_real, on_fake = D(real), D(fake)
@@ -74,7 +75,7 @@ class Hinge:
 class LeastSquares:
     """Mao et al. 2017 (arXiv:1611.04076) with targets 1, 0 and 1."""
 
-    r1: float = 0.0
+    r1: Weight = 0.0
 
     def d(self, D: Network, real: Tensor, fake: Tensor) -> Terms:
         on_real, on_fake = D(real), D(fake)
@@ -90,7 +91,7 @@ class LeastSquares:
 class WGANGP:
     """Gulrajani et al. 2017 (arXiv:1704.00028). Its penalty is per image: D wants `norm: layer` or `none`."""
 
-    penalty: float = 10.0
+    penalty: Weight = 10.0
 
     def d(self, D: Network, real: Tensor, fake: Tensor) -> Terms:
         on_real, on_fake = D(real), D(fake)
