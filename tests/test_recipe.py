@@ -167,7 +167,7 @@ def test_laughs_end_at_the_first(tmp_path: Path, capsys: pytest.CaptureFixture) 
     shared: Any = ["lol"] * 9  # as a checkpoint can hold it
     for _ in range(30):
         shared = [shared] * 9
-    for key in ("size", "about", "loss", "guard", "nonsense"):
+    for key in ("size", "about", "loss", "plugins", "guard", "nonsense"):
         with pytest.raises(EshiError) as raised:
             recipe.parse({key: {"name": "bce", "r1": shared} if key == "loss" else shared})
         assert len(str(raised.value)) < 200

@@ -7,6 +7,7 @@ whether a run may go on with another value.
 
 import dataclasses
 import re
+import shlex
 import typing
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
@@ -15,7 +16,7 @@ from typing import Annotated, Any, Literal, TypeVar
 
 from eshi.ground import notation
 from eshi.ground.errors import EshiError, near_miss
-from eshi.ground.registry import AUGMENTATIONS, DISCRIMINATORS, GENERATORS, LOSSES
+from eshi.ground.registry import AUGMENTATIONS, DISCRIMINATORS, GENERATORS, LOSSES, SOURCE, source
 from eshi.ground.schema import Form, Range, Share, Weight, coerce, plain, show
 
 SHIPPED = Path(__file__).parent / "recipes"
@@ -35,6 +36,7 @@ NAMED = "write letters, digits, spaces and . , ( ) + - _, for example name: mine
 Name = Annotated[str, Form(r"\w[\w .,()+-]{0,79}", "a name for a run", NAMED)]
 LENGTHS = "for example 300, 400k, 2.5M or 20epochs"
 Length = Annotated[str, Form(r"[0-9]{1,12}(\.[0-9]{1,9})?([kM]?|epochs?)", "a length", LENGTHS)]
+Source = Annotated[str, Form(SOURCE, "the file or package of a plugin", "for example my.py")]
 
 
 @dataclass
@@ -99,6 +101,7 @@ class Recipe:
     judge: Judge = field(default_factory=Judge)
     guard: Guard = field(default_factory=Guard)
     engine: Engine = field(default_factory=Engine)
+    plugins: Free[list[Source]] = field(default_factory=list)  # where parts came from that are not eshi's own
 
     @property
     def width_height(self) -> tuple[int, int]:
@@ -118,13 +121,29 @@ class Recipe:
     def check(self, parts: Iterable[str] = tuple(PARTS)) -> "Recipe":
         """The same recipe, once the parts themselves have been asked whether they take this; loads torch.
 
-        Whoever only draws needs no loss: parts=SIZED.
+        Whoever only draws needs no loss: parts=SIZED. What came out names the plugins of the parts.
         """
         checked = parse(self.as_dict(), where=f"recipe {show(self.name)}")
+        sources = set(self.plugins)
         for part in parts:
             registry, spec = PARTS[part], getattr(checked, part)
+            if self.plugins and spec["name"] not in registry.fill():
+                raise missing(registry.noun, spec["name"], self.plugins)
             registry.check(spec, **({"size": checked.width_height} if part in SIZED else {}))
-        return checked
+            sources.add(source(registry[spec["name"]]))
+        return dataclasses.replace(checked, plugins=sorted(sources - {""}))
+
+
+def missing(noun: str, name: str, plugins: Sequence[str]) -> EshiError:
+    """It is code, and the recipe may be a stranger's: only the user can decide to run it."""
+    files = [f"--plugin {shlex.quote(plugin)}" for plugin in plugins if plugin.endswith(".py")]
+    what = f"this recipe needs the {noun} {show(name)}, which came from {' or '.join(plugins)}"
+    hint = (
+        f"if you trust that code: {' '.join(files)}"
+        if files
+        else "if you trust that code, install it or register it first"
+    )
+    return EshiError(what, hint)
 
 
 def load(source: str | Path, overrides: Sequence[str] = ()) -> Recipe:

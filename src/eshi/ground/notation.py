@@ -77,9 +77,8 @@ def read(text: bytes | str, where: str) -> Any:
         if "'\\t'" in problem:
             problem = "a tab; indent with spaces"
         line = f", line {mark.line + 1}" if mark else ""
-        raise EshiError(
-            f"{where}{line}: this is not YAML that eshi reads: {problem}", "eshi recipes demo shows some"
-        ) from error
+        what = f"{where}{line}: this is not YAML that eshi reads: {problem}"
+        raise EshiError(what, "eshi recipes demo shows some") from error
 
 
 def write(values: Any) -> str:
