@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from markdown_it import MarkdownIt  # rich brings it
 
 from eshi.gather import catalogue
 from eshi.gather.credits import credits
@@ -93,6 +94,42 @@ def test_credits_name_every_kept_picture_once(folder: Path) -> None:
     assert "lost" not in page
     with pytest.raises(EshiError, match="no catalogued faces"):
         credits(folder.parent)
+
+
+EVIL = [
+    "<script>alert(1)</script>", "# shout", "a\n\n# shout", "a\r<img src=x onerror=alert(1)>",
+    "![x](javascript:alert(1))",
+    "[x](javascript:alert(1))", "- - -", "1. one", "===", "> said", "`code`", "=HYPERLINK(1)", "+1", "-1", "@SUM(1)",
+    "\t=1+1", "a\x1b[2J\u202eb", "&#60;b&#62;", "| a | b |", "~~gone~~", "\\", "a\u2028# shout", "絵師", "    code",
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("column", ["artist", "picture", "post_url", "file_url", "site", "rating"])
+def test_credits_take_no_word_for_markup_or_a_formula(column: str, folder: Path) -> None:
+    for evil in [
+        *EVIL,
+        *(f"https://host/{evil}" for evil in EVIL),
+        "javascript:alert(1)",
+        "data:text/html,x",
+        7,
+        b"\xff",
+    ]:
+        with catalogue.opened(folder) as base:
+            for row in ("a-0.png", "b-0.png", "e-0.png"):
+                base.execute(f"update faces set post_url = null, {column} = ? where file = ?", (evil, row))
+        table, words = credits(folder)
+        with table.open(newline="") as file:
+            cells = [cell for row in csv.reader(file) for cell in row]
+        assert all(cell.isprintable() and not re.match(r"\s*[=+@-]", cell) for cell in cells), evil
+        page = words.read_text()
+        assert page.replace("\n", "").isprintable(), evil
+        links = re.findall(r'(?:href|src)="([^"]*)"', MarkdownIt("gfm-like", {"linkify": False}).render(page))
+        assert all(link.startswith("https://") for link in links), evil
+        shape = re.sub(r"<a href=[^>]*>|</a>", "", MarkdownIt("gfm-like", {"linkify": False}).render(page))
+        assert set(re.findall(r"<[^>]*>", shape)) <= {
+            f"<{end}{tag}>" for end in ("", "/") for tag in ("h1", "h2", "p", "ul", "li")
+        }
+        assert (shape.count("<h1>"), shape.count("<li>")) == (1, page.count("\n- ")), evil
 
 
 def test_the_report_needs_nothing_but_itself(folder: Path) -> None:

@@ -2,12 +2,14 @@
 
 import csv
 import io
+import re
 from collections import defaultdict
 from pathlib import Path
 from typing import Any
 
-from eshi.gather import catalogue
+from eshi.gather import catalogue, sites
 from eshi.ground.errors import EshiError
+from eshi.ground.figures import printable
 from eshi.ground.files import write
 
 COLUMNS = ("picture", "faces", "artist", "site", "rating", "post_url", "file_url")
@@ -22,14 +24,15 @@ def credits(folder: Path, into: Path | None = None) -> tuple[Path, Path]:
         raise EshiError(f"there are no catalogued faces in {folder}", "crop and clean them: eshi crop, eshi clean")
     pictures: dict[str, dict[str, Any]] = {}
     for row in rows:
-        name = row["picture"] or row["file"]
-        picture = pictures.setdefault(name, {**row, "picture": name, "faces": 0})
+        told = {column: str(row.get(column) or "") for column in COLUMNS}
+        name = told["picture"] or str(row["file"])
+        picture = pictures.setdefault(name, told | {"picture": name, "faces": 0})
         picture["faces"] += 1
     listed = [pictures[name] for name in sorted(pictures)]
     table = io.StringIO()
     writer = csv.writer(table, lineterminator="\n")
     writer.writerow(COLUMNS)
-    writer.writerows([picture[column] for column in COLUMNS] for picture in listed)
+    writer.writerows([cell(picture[column]) for column in COLUMNS] for picture in listed)
     return (
         write(into / "CREDITS.csv", table.getvalue().encode()),
         write(into / "CREDITS.md", markdown(listed, len(rows)).encode()),
@@ -39,7 +42,7 @@ def credits(folder: Path, into: Path | None = None) -> tuple[Path, Path]:
 def markdown(pictures: list[dict[str, Any]], faces: int) -> str:
     by_artist: dict[str, list[dict[str, Any]]] = defaultdict(list)
     for picture in pictures:
-        by_artist[picture["artist"] or ""].append(picture)
+        by_artist[picture["artist"]].append(picture)
     known = sorted((name for name in by_artist if name), key=lambda name: (-len(by_artist[name]), name))
     lines = [
         "# Credits", "",
@@ -51,12 +54,21 @@ def markdown(pictures: list[dict[str, Any]], faces: int) -> str:
             continue
         lines += [f"## {plain(name) or 'Artist not known'}", ""]
         for picture in by_artist[name]:
-            url = picture["post_url"] or picture["file_url"]
+            url = sites.address(picture["post_url"]) or sites.address(picture["file_url"])
             lines.append(f"- [{plain(picture['picture'])}](<{url}>)" if url else f"- {plain(picture['picture'])}")
         lines.append("")
     return "\n".join(lines)
 
 
 def plain(words: str) -> str:
-    """No character of a name from elsewhere is taken for markup."""
-    return "".join("\\" + c if c in "\\`*_[]<>#|" else " " if c in "\r\n" else c for c in words)
+    """On one line, and no character of a name from elsewhere is taken for markup."""
+    escaped = "".join("\\" + c if c in "\\`*_[]<>#|&~" else c for c in printable(words)).strip()
+    return re.sub(r"^(\d*)([-+=.)])(?=[\s=-]|$)", r"\1\\\2", escaped)  # the start of a list or a line across
+
+
+def cell(value: str | int) -> str | int:
+    """A spreadsheet takes what begins with one of these for a formula, but not behind an apostrophe."""
+    if isinstance(value, int):
+        return value
+    value = printable(value)
+    return "'" + value if value.lstrip().startswith(("=", "+", "-", "@")) else value

@@ -140,8 +140,15 @@ def allowed(rating: str) -> set[str]:
 def post_url(post: dict[str, Any]) -> str:
     engine = ENGINES.get(post["engine"])
     if engine:
-        return str(post["eshi"]["root"]) + engine.post.format(post.get("id"))
-    return str(post.get("post_url") or post["eshi"]["url"])
+        return str(post["eshi"]["root"]) + engine.post.format(quote(str(post.get("id")), safe=""))
+    return address(post.get("post_url")) or str(post["eshi"]["url"])
+
+
+def address(value: object) -> str:
+    """A web address that a service gave, safe to stand in a page or a line; "" for anything else."""
+    if not (isinstance(value, str) and re.match(r"https?://", value, re.IGNORECASE)):
+        return ""
+    return "".join(c if c.isprintable() and c not in ' <>"`\\' else quote(c, errors="replace") for c in value)
 
 
 def conditions(rating: str) -> list[str]:

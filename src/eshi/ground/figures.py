@@ -1,4 +1,4 @@
-"""Numbers and durations as people read them."""
+"""Numbers, durations and foreign words as people read them."""
 
 import math
 
@@ -36,3 +36,8 @@ def ago(seconds: float) -> str:
             count = int(seconds / size)
             return f"{count} {unit}{'s' if count > 1 else ''} ago"
     return "now"
+
+
+def printable(text: str) -> str:
+    """Whatever somebody else wrote, without what moves the cursor, colours the terminal or turns the text around."""
+    return "".join(c if c.isprintable() else " " if c.isspace() else "\ufffd" for c in text)
