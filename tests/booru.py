@@ -1,6 +1,8 @@
 """A booru on the loopback: speaks Moebooru, Danbooru and Gelbooru 0.2 well enough for the real gallery-dl, and can
 misbehave in every way that was seen in the wild. Faults are lists: each request eats one, then all is well."""
 
+import contextlib
+import gzip
 import hashlib
 import io
 import json
@@ -22,6 +24,7 @@ MOST = {"moebooru": 100, "danbooru": 200, "gelbooru_v02": 1000}  # posts a page,
 SAFE = {"moebooru": ["s"], "danbooru": ["g"], "gelbooru_v02": ["safe", "general"]}
 UNSAFE = {"moebooru": ["q", "e"], "danbooru": ["s", "q", "e"], "gelbooru_v02": ["questionable", "explicit"]}
 FREE_TAGS = ("rating:", "-rating:", "status:", "id:", "limit:")  # do not count against Danbooru's two
+ENDLESS = 150_000_000  # bytes, more than eshi takes of any file: where a test would fill the disk if it failed
 PAGE = b"<!DOCTYPE html><html><head><title>Please log in</title></head><body>" + b"x" * 500 + b"</body></html>"
 
 
@@ -45,6 +48,7 @@ class Post:
     deleted: bool = False
     md5: str = ""
     files: dict[str, bytes] = field(default_factory=dict)  # quality -> content
+    told: dict[str, Any] = field(default_factory=dict)  # said of it in the listing, whatever is true
 
     def __post_init__(self) -> None:
         self.md5 = self.md5 or hashlib.md5(self.original).hexdigest()
@@ -86,6 +90,10 @@ class Booru:
         self.delay = delay  # seconds in the middle of each file
         self.list_faults: list[str] = []  # "429", "html" ...
         self.file_faults: dict[int, list[str]] = defaultdict(list)  # post id -> "404", "cut", "lie" ...
+        self.circular = False  # every page is the first
+        self.elsewhere = ""  # where the fault of that name leads to
+        self.sent = 0  # bytes of endless answers
+        self.closed = threading.Event()
         self.asked: Counter[str] = Counter()  # requests by file path
         self.pages = 0
         self.agents: set[str] = set()
@@ -104,6 +112,7 @@ class Booru:
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
+        self.closed.set()
         self.server.shutdown()
         self.server.server_close()
 
@@ -134,6 +143,10 @@ class Answer(BaseHTTPRequestHandler):
     home: Booru
     protocol_version = "HTTP/1.1"
     disable_nagle_algorithm = True  # head and body are two writes
+
+    def handle(self) -> None:
+        with contextlib.suppress(ConnectionError):  # who asked has gone
+            super().handle()
 
     def log_message(self, *_: object) -> None:
         pass
@@ -166,14 +179,48 @@ class Answer(BaseHTTPRequestHandler):
         self.end_headers()
         self.wfile.write(body)
 
+    def lie(self, fault: str, body: bytes, kind: str) -> bool:
+        """The faults that files and listings have in common; whether it was one of them."""
+        home = self.home
+        if fault.isdigit():
+            self.give(b"no", "text/plain", int(fault))
+        elif fault == "html":
+            self.give(PAGE, "text/html")
+        elif fault == "elsewhere":
+            self.give(b"", "text/plain", 302, {"Location": home.elsewhere})
+        elif fault == "shout":  # a reason that clears the screen, on three lines
+            self.wfile.write(b"HTTP/1.1 403 no\x1b[2J\rskip\rafter lock\r\nContent-Length: 0\r\n\r\n")
+        elif fault == "bomb":
+            packed = gzip.compress(body + bytes(ENDLESS // 3), 1)
+            self.give(packed, kind, headers={"Content-Encoding": "gzip"})
+        elif fault in ("endless", "chunked"):
+            self.send_response(200)
+            self.send_header("Content-Type", kind)
+            self.send_header(*(("Transfer-Encoding", "chunked") if fault == "chunked" else ("Connection", "close")))
+            self.end_headers()
+            for piece in [body, *[bytes(100_000)] * (ENDLESS // 100_000)]:
+                self.wfile.write(b"%x\r\n%b\r\n" % (len(piece), piece) if fault == "chunked" else piece)
+                home.sent += len(piece)
+            self.close_connection = True
+        elif fault in ("slow", "slow head"):
+            self.wfile.write(b"HTTP/1.1 200 OK\r\n")
+            self.wfile.write(b"Content-Length: %d\r\n\r\n" % len(body) * (fault == "slow"))
+            for byte in body if fault == "slow" else b"X-Patience: none\r\n" * 100:
+                self.wfile.write(bytes([byte]))
+                self.wfile.flush()
+                if home.closed.wait(0.1):
+                    break
+            self.close_connection = True
+        else:
+            return False
+        return True
+
     def give_list(self, engine: str, asked: dict[str, str]) -> None:
         home = self.home
         home.pages += 1
         fault = home.list_faults.pop(0) if home.list_faults else ""
-        if fault.isdigit():
-            return self.give(b"slow down", "text/plain", int(fault))
-        if fault == "html":
-            return self.give(PAGE, "text/html")
+        if self.lie(fault, b" " * 1000, "text/plain"):
+            return None
         tags = asked.get("tags", "").split()
         counted = [tag for tag in tags if not tag.startswith(FREE_TAGS)]
         if engine == "danbooru" and len(counted) > 2:
@@ -181,7 +228,9 @@ class Answer(BaseHTTPRequestHandler):
         posts = home.search(engine, tags)
         limit = min(int(asked.get("limit", 20)), MOST[engine])
         page = asked.get("pid" if engine == "gelbooru_v02" else "page", "0" if engine == "gelbooru_v02" else "1")
-        if page.startswith("b"):
+        if home.circular:
+            shown = posts[:limit]
+        elif page.startswith("b"):
             shown = [post for post in posts if post.id < int(page[1:])][:limit]
         else:
             first = (int(page) - (engine != "gelbooru_v02")) * limit
@@ -203,10 +252,8 @@ class Answer(BaseHTTPRequestHandler):
         body, kind = post.files[quality], "image/png" if path.endswith("png") else "image/jpeg"
         with home.lock:
             fault = home.file_faults[post.id].pop(0) if home.file_faults[post.id] else ""
-        if fault.isdigit():
-            return self.give(b"no", "text/plain", int(fault))
-        if fault == "html":
-            return self.give(PAGE, "text/html")
+        if self.lie(fault, body, kind):
+            return None
         if fault == "lie":
             return self.give(PAGE, kind)
         if fault == "login":
@@ -261,7 +308,7 @@ def moebooru(root: str, post: Post) -> dict[str, Any]:
         told["jpeg_url"] = told["file_url"]
     if post.hidden:
         del told["preview_url"]
-    return told
+    return told | post.told
 
 
 def danbooru(root: str, post: Post) -> dict[str, Any]:
@@ -288,7 +335,7 @@ def danbooru(root: str, post: Post) -> dict[str, Any]:
     if not post.hidden:
         names = {"file_url": "original", "large_file_url": "sample", "preview_file_url": "preview"}
         told |= {name: root + post.path(quality) for name, quality in names.items()} | {"md5": post.md5}
-    return told
+    return told | post.told
 
 
 def gelbooru(root: str, posts: list[Post], count: int, offset: int) -> bytes:
@@ -315,5 +362,6 @@ def gelbooru(root: str, posts: list[Post], count: int, offset: int) -> bytes:
         }
         if not (post.hidden or post.deleted):
             told |= {"file_url": root + post.path("original"), "sample_url": root + post.path("sample")}
+        told |= post.told
         lines.append(f"<post {' '.join(f'{name}={quoteattr(str(value))}' for name, value in told.items())}/>")
     return "\n".join([*lines, "</posts>"]).encode()

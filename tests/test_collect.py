@@ -1,25 +1,32 @@
 """Collecting, with the real gallery-dl, from a booru on the loopback."""
 
+import contextlib
 import hashlib
 import importlib.util
 import io
 import json
 import os
 import random
+import shutil
 import signal
 import sqlite3
 import subprocess
 import sys
 import time
+import tracemalloc
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from booru import PAGE, Booru, Post, make_posts, picture
 from PIL import Image
 
-from eshi.gather import arrivals, sites
+from eshi.gather import arrivals, hearing, leash, sites
+from eshi.gather.arrivals import Arrivals
 from eshi.gather.collect import Summary, collect
+from eshi.gather.hearing import Ear
 from eshi.ground.errors import EshiError
+from eshi.ground.progress import Progress
 
 ENGINES = ["moebooru", "danbooru", "gelbooru_v02"]
 installed = importlib.util.find_spec("gallery_dl") is not None
@@ -33,6 +40,22 @@ def _no_proxy(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def get(booru: Booru, folder: Path, engine: str = "", **options: object) -> Summary:
     return collect(booru.site(engine), "1girl", folder, **({"pause": 0, "min_free": 0} | options))  # type: ignore[arg-type]
+
+
+@contextlib.contextmanager
+def within(seconds: float) -> Iterator[None]:
+    """What should end by itself must not hold up the others if it does not."""
+
+    def ring(*_: object) -> None:
+        raise TimeoutError(f"still at it after {seconds} s")
+
+    before = signal.signal(signal.SIGALRM, ring)
+    signal.setitimer(signal.ITIMER_REAL, seconds)
+    try:
+        yield
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, before)
 
 
 def is_fine(post: Post, engine: str) -> bool:
@@ -239,6 +262,238 @@ def test_without_gallery_dl_the_error_says_what_to_install(tmp_path: Path, monke
         collect("konachan", "1girl", tmp_path / "none")
     assert "pip install 'eshi[collect]'" in error.value.hint
     assert not list(tmp_path.iterdir())
+
+
+# ---- a service that lies ----
+
+
+@needs_gallery_dl
+def test_a_file_without_end_is_given_up_and_the_others_come(tmp_path: Path) -> None:
+    posts = make_posts("moebooru", safe=5)
+    most = sum(len(post.original) for post in posts)
+    with Booru(("moebooru", posts)) as booru, within(30):
+        for post, fault in zip(posts[1:4], ("endless", "chunked", "bomb"), strict=True):
+            booru.file_faults[post.id] = [fault] * 9
+        found = get(booru, tmp_path, quality="original", max_bytes=most)
+        assert set(booru.asked.values()) == {1}
+        assert booru.sent < 30_000_000  # what sockets hold, and no more
+    assert (found.new, dict(found.failed), found.code) == (2, {"too large": 3}, 0)
+    check(tmp_path, "moebooru", [posts[0], posts[4]])
+
+
+@needs_gallery_dl
+def test_without_a_limit_too_no_file_is_endless(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("eshi.gather.collect.BOUNDS", leash.Bounds(file=2_000_000))
+    posts = make_posts("danbooru", safe=2)
+    assert leash.Bounds().file == 100_000_000
+    with Booru(("danbooru", posts)) as booru, within(30):
+        booru.file_faults[posts[0].id] = ["endless"] * 9
+        found = get(booru, tmp_path)
+    assert (found.new, dict(found.failed)) == (1, {"too large": 1})
+    check(tmp_path, "danbooru", posts[1:], "sample")
+
+
+@needs_gallery_dl
+def test_the_disk_keeps_its_room_while_a_file_comes(tmp_path: Path) -> None:
+    posts = make_posts("moebooru", safe=2)
+    free = shutil.disk_usage(tmp_path).free
+    with Booru(("moebooru", posts)) as booru, within(30):
+        booru.file_faults[posts[0].id] = ["endless"] * 9
+        found = get(booru, tmp_path, quality="original", min_free=free - 20_000_000)
+        assert booru.sent < 90_000_000  # before the file itself would be too large
+    assert (found.new, found.code) == (0, 1)
+    assert "left on the disk" in found.stopped
+    assert not pictures(tmp_path)
+
+
+@needs_gallery_dl
+def test_the_folder_never_holds_more_than_the_limit(tmp_path: Path) -> None:
+    posts = make_posts("moebooru", safe=5)
+    sizes = [len(post.original) for post in posts]
+    most = sum(sizes[:3]) + sizes[3] // 2
+    with Booru(("moebooru", posts)) as booru:
+        assert get(booru, tmp_path / "one", quality="original", max_bytes=sizes[0]).new == 1
+        found = get(booru, tmp_path, quality="original", max_bytes=most)
+        assert (found.new, found.bytes, found.code) == (3, sum(sizes[:3]), 0)
+        assert "size limit" in found.stopped
+        assert sum(row["bytes"] for row in rows(tmp_path)) <= most
+        get(booru, tmp_path, quality="original", max_bytes=most + sum(sizes))
+        assert len(rows(tmp_path)) == 5
+
+
+@needs_gallery_dl
+def test_a_slow_sender_is_left(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("eshi.gather.collect.BOUNDS", leash.Bounds(grace=0.7))
+    posts = make_posts("moebooru", safe=4)
+    with Booru(("moebooru", posts)) as booru, within(30):
+        booru.file_faults |= {posts[0].id: ["slow"] * 9, posts[1].id: ["slow head"] * 9}
+        found = get(booru, tmp_path, quality="original")
+        assert (found.new, dict(found.failed), found.code) == (2, {"too slow": 2}, 0)
+        booru.list_faults = ["slow head"]
+        found = get(booru, tmp_path, quality="original")
+        assert (found.new, found.code) == (0, 1)
+        assert found.stopped.endswith("the listing is too slow")
+        check(tmp_path, "moebooru", posts[2:])
+
+
+@needs_gallery_dl
+@pytest.mark.parametrize("fault", ["endless", "bomb"])
+def test_a_listing_without_end_is_an_error(fault: str, tmp_path: Path) -> None:
+    with Booru(("gelbooru_v02", make_posts("gelbooru_v02", safe=1))) as booru, within(30):
+        booru.list_faults = [fault]
+        found = get(booru, tmp_path)
+        assert booru.sent < 40_000_000
+    assert (found.posts, found.code) == (0, 1)
+    assert found.stopped.endswith("the listing is too large")
+
+
+@needs_gallery_dl
+def test_a_listing_that_turns_in_circles_is_left(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(hearing, "STALE", 4)
+    posts = make_posts("moebooru", safe=3, unsafe=97)
+    with Booru(("moebooru", posts)) as booru, within(30):
+        booru.circular = True
+        found = get(booru, tmp_path)
+        assert 4 < booru.pages < 20
+    assert (found.new, found.code) == (3, 1)
+    assert "turns in circles" in found.stopped
+
+
+@needs_gallery_dl
+def test_a_redirect_leads_to_no_other_port_or_scheme(tmp_path: Path) -> None:
+    posts = make_posts("moebooru", safe=3)
+    with Booru(("moebooru", posts)) as other, Booru(("moebooru", posts)) as booru, within(30):
+        for address in (other.root + posts[0].path("original"), booru.root.replace("http", "https")):
+            booru.elsewhere = address
+            booru.file_faults[posts[0].id] = ["elsewhere"] * 9
+            found = get(booru, tmp_path, quality="original")
+            assert dict(found.failed) == {leash.ELSEWHERE: 1}
+            booru.list_faults = ["elsewhere"]
+            walled = get(booru, tmp_path, quality="original")
+            assert walled.code == 1
+            assert f"{leash.ELSEWHERE}: {address}" in walled.stopped
+        assert not other.agents
+        check(tmp_path, "moebooru", posts[1:])
+
+
+def test_which_redirects_are_followed() -> None:
+    here = "http://host/a"
+    for there in ("http://host/b", "http://cdn.other/b", "http://host:80/", "https://host/a", "https://host:443"):
+        assert leash.same_door(here, there)
+    for there in ("http://host:8080/", "https://host:8443/", "ftp://host/", "file:///etc/passwd", "http://host:x/"):
+        assert not leash.same_door(here, there)
+    assert not leash.same_door("https://host/", "http://host/")
+    assert not leash.same_door("http://host:8080/", "https://host/")
+
+
+HOSTILE = {
+    "id": "7\n[x](javascript:alert(1))\x1b[2J",
+    "source": "javascript:alert(1)\x1b]0;owned\x07",
+    "tags": "1girl <script>\x1b[31m \u202egnp.exe",
+    "author": "=HYPERLINK(1)",
+    "artist": "\x9b31m=cmd|x\n# shout",
+}
+
+
+@needs_gallery_dl
+def test_no_word_of_a_service_steers_the_terminal_or_becomes_an_address(tmp_path: Path) -> None:
+    posts = make_posts("moebooru", safe=2)
+    posts[0].told = HOSTILE
+    with Booru(("moebooru", posts)) as booru, within(30):
+        seen = get(booru, tmp_path, dry_run=True)
+        assert all(line.isprintable() for line in seen.lines())
+        assert seen.new == 2
+        assert get(booru, tmp_path, quality="original").new == 2
+        row = next(row for row in rows(tmp_path) if "script" in row["tags"])
+        assert all(value.isprintable() for name, value in row.items() if isinstance(value, str) and name != "key")
+        assert row["post_url"].startswith(booru.root + "/post/show/7%0A%5Bx%5D%28")
+        booru.list_faults = ["shout"]
+        walled = get(booru, tmp_path, quality="original")
+        assert "403" in walled.stopped
+        assert all(line.isprintable() for line in walled.lines())
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "", "after", "after ../../etc/passwd", "after x.json", "skip", "error x", "\x00\ufffd", "log\t", "log\ta\tb",
+        "{", "{}", "[1]", '{"fetched_url": 7}', '{"fetched_url": "a", "engine": "b", "eshi": 1}', '{"engine": {}}',
+        '{"engine": "a", "id": [[]], "extension": {}, "rating": [], "search_count": "\u00b2"}',
+        '{"engine": "a", "search_count": "' + "9" * 5000 + '"}', "log\twarning\tx\t\x1b[2J (1/6)",
+    ],
+)  # fmt: skip
+def test_no_line_upsets_the_ear(line: str, tmp_path: Path) -> None:
+    summary = Summary("here", tmp_path)
+    with arrivals.open_catalogue(tmp_path / "pictures.sqlite") as catalogue:
+        arrived = Arrivals(catalogue, tmp_path, tmp_path, "safe")
+        ear = Ear(sites.source("konachan", "", "safe"), "safe", summary, arrived, 0, Progress("listening"))
+        ear.hear(line)
+        assert not ear.full()
+        ear.farewell(1)
+    assert all(told.isprintable() for told in summary.lines())
+    assert ear.bar.text().isprintable()
+    assert summary.new == 0
+
+
+def arrive(folder: Path, content: bytes, **told: object) -> tuple[str, int]:
+    """One file and its note, as gallery-dl leaves them, admitted."""
+    incoming = folder / ".collect" / "incoming"
+    incoming.mkdir(parents=True, exist_ok=True)
+    (incoming / "1.png").write_bytes(content)
+    call = {"root": "https://host", "url": "https://host/all", "quality": "original"}
+    post = {"_archive_key": "site/1", "engine": "other", "rating": "safe", "fetched_url": "https://host/1.png"}
+    (incoming / "1.png.json").write_text(json.dumps(post | {"eshi": call} | told))
+    catalogue = arrivals.open_catalogue(folder / "pictures.sqlite")
+    with contextlib.closing(catalogue):
+        return Arrivals(catalogue, folder, incoming, "safe").admit(incoming / "1.png.json")
+
+
+def test_a_large_file_is_not_read_into_memory(tmp_path: Path) -> None:
+    content = picture(1, "png", (64, 48)) + bytes(30_000_000)  # what follows the picture is part of the file
+    md5 = hashlib.md5(content).hexdigest()
+    (tmp_path / "one").mkdir()
+    outcome = arrive(tmp_path / "one", content)
+    del content
+    assert (outcome[0], rows(tmp_path / "one")[0]["md5"]) == ("new", md5)
+    kept = next((tmp_path / "one" / "site").iterdir())
+    tracemalloc.start()
+    try:
+        arrivals.examine(kept)
+        assert arrivals.digest(kept) == md5
+        assert tracemalloc.get_traced_memory()[1] < 3_000_000
+    finally:
+        tracemalloc.stop()
+
+
+def test_notes_that_make_no_sense_are_put_away(tmp_path: Path) -> None:
+    content = picture(1, "png", (64, 48))
+    for told in (
+        {"_archive_key": "site/" + "絵" * 300},  # longer than a file name may be
+        {"_archive_key": "絵" * 300 + "/../../x"},
+        {"_archive_key": "..", "id": ["a"], "source": {"a": 1}, "tags": [1, "b"], "artist": 7, "md5": [1]},
+    ):
+        assert arrive(tmp_path, content, **told) == ("new", len(content))
+    assert arrive(tmp_path, content, _archive_key="site/\ud800") == ("with unreadable metadata", 0)
+    assert arrive(tmp_path, content, _archive_key="site/2", post_url="javascript:alert(1)")[0] == "new"
+    assert len(pictures(tmp_path)) == len(rows(tmp_path)) == 4
+    assert not list(tmp_path.parent.glob("x.*"))
+    assert {row["post_url"] for row in rows(tmp_path)} == {"https://host/all"}
+
+
+@pytest.mark.parametrize("kind", ["png", "jpeg", "gif", "webp", "bmp", "tiff", "avif"])
+def test_a_picture_is_named_by_what_it_is(kind: str, tmp_path: Path) -> None:
+    (tmp_path / "lies.txt").write_bytes(picture(1, kind, (40, 30)))
+    suffix = {"jpeg": "jpg", "tiff": "tif"}.get(kind, kind)
+    assert arrivals.examine(tmp_path / "lies.txt") == ("", (suffix, 40, 30))
+
+
+@needs_gallery_dl
+def test_folders_and_files_may_be_words(tmp_path: Path) -> None:
+    account = tmp_path / "keys.json"
+    account.write_text("{}")
+    with Booru(("moebooru", make_posts("moebooru", safe=1))) as booru:
+        found = collect(booru.site(), "1girl", str(tmp_path / "p"), pause=0, min_free=0, account=str(account))
+    assert (found.new, found.folder) == (1, tmp_path / "p")
 
 
 # ---- slow ----

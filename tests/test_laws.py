@@ -22,7 +22,7 @@ ground      errors figures files progress interrupt notation schema registry ima
 recipe
 gather      workers painter.pen painter.character painter.head painter.hair painter.ornaments painter.clothes
             painter.backdrop painter.compose painter.folder painter catalogue finders finders.* finders.evaluate
-            sites credits measure duplicates arrivals collect crop clean survey faceset
+            sites credits measure duplicates arrivals leash hearing collect crop clean survey faceset
 networks    prior engine *  build
 run         checkpoint logbook folder
 artist

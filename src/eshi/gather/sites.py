@@ -208,6 +208,8 @@ def settings(
         "file-filter": wanted,
         "file-range": span,
         "metadata-url": "fetched_url",
+        "part": False,  # what is given up is removed at once
+        "downloader": {name: {"enabled": False} for name in ("text", "ytdl")},  # addresses other than the web's
         "retries": 5,
         "retry-codes": [421, 429],  # 5xx are retried anyway
         "sleep": pause,
