@@ -24,7 +24,7 @@ from torch.nn.functional import interpolate
 from eshi.gather.faceset import faceset
 from eshi.ground import image
 from eshi.judging import metrics
-from eshi.judging.features import MEAN, STD
+from eshi.networks.lite import MEAN, STD
 from eshi.run.logbook import best_of, judgements, log
 
 SIZE, DAMAGED = 64, 200

@@ -23,7 +23,7 @@ recipe
 gather      workers painter.pen painter.character painter.head painter.hair painter.ornaments painter.clothes
             painter.backdrop painter.compose painter.folder painter catalogue finders finders.* finders.evaluate
             sites credits measure duplicates arrivals leash hearing collect crop clean survey faceset
-networks    prior engine *  build
+networks    prior lite engine *  build
 run         checkpoint logbook folder
 artist
 judging     metrics features judge guard watch compare

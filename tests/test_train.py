@@ -17,12 +17,15 @@ import torch
 from eshi import recipe
 from eshi.artist import Artist, draw
 from eshi.gather.clean import clean
+from eshi.gather.faceset import faceset
 from eshi.ground.errors import EshiError
-from eshi.ground.registry import LOSSES
+from eshi.ground.registry import DISCRIMINATORS, LOSSES
+from eshi.networks.engine import choose
 from eshi.recipe import Recipe
 from eshi.run import checkpoint
 from eshi.run.folder import Run
-from eshi.training.loop import train
+from eshi.training.loop import learn, train
+from eshi.training.pupils import pupils
 
 
 def weights(folder: Path) -> dict[str, torch.Tensor]:
@@ -236,3 +239,33 @@ def test_kill_at_ten_moments_never_costs_the_checkpoint(faces: Path, tmp_path: P
     assert start(faces, killed, 4_000).wait(300) == 0
     assert start(faces, tmp_path / "whole", 4_000).wait(300) == 0
     assert same(killed, tmp_path / "whole")
+
+
+@pytest.fixture
+def taught_twice(tiny: Recipe) -> Recipe:
+    return recipe.parse(tiny.as_dict(), ["size=64", "second.discriminator.width=8", "second.weight=0.5", "batch=4"])
+
+
+def test_two_teachers_resume_too(faces: Path, taught_twice: Recipe, tmp_path: Path) -> None:
+    short, whole = longer(taught_twice, "20"), longer(taught_twice, "36")
+    train(faces, whole, tmp_path / "whole")
+    train(faces, short, tmp_path / "parts")
+    train(faces, whole, tmp_path / "parts")
+    assert same(tmp_path / "whole", tmp_path / "parts")
+    one, two = (checkpoint.load(tmp_path / name) for name in ("whole", "parts"))
+    assert all(torch.equal(one["second D"][key], value) for key, value in two["second D"].items())
+
+
+def test_what_is_frozen_neither_learns_nor_lies_in_the_checkpoint(
+    faces: Path, taught_twice: Recipe, tmp_path: Path
+) -> None:
+    before, engine = DISCRIMINATORS.build({"name": "frozen"}, size=64), choose("cpu", "fp32")
+    who, shown = pupils(taught_twice, engine), faceset(faces, (64, 64))
+    for step in range(3):
+        terms = learn(taught_twice, engine, who, shown, step)
+    assert {"loss_d", "second loss_d", "second g", "loss_g"} <= terms.keys()
+    after = who.teachers[1].D
+    for name, weight in before.lite.named_buffers():
+        assert torch.equal(weight, after.get_submodule("lite").get_buffer(name))
+    stored = sum(value.numel() for value in after.state_dict().values())
+    assert stored < 0.1 * sum(buffer.numel() for buffer in before.lite.buffers())

@@ -80,6 +80,17 @@ class Engine:
 
 
 @dataclass
+class Second:
+    """Another teacher of G beside the first: what it looks with, and what it asks for."""
+
+    discriminator: dict = field(default_factory=lambda: {"name": "frozen"})
+    loss: dict = field(default_factory=lambda: {"name": "hinge"})
+    augment: dict = field(default_factory=lambda: {"name": "diff"})
+    adam: Adam = field(default_factory=lambda: Adam(5e-4, 0.0, 0.99))
+    weight: Weight = 1.0  # of its word in what G minimises; the first teacher's has 1
+
+
+@dataclass
 class Recipe:
     name: Free[Name] = "unnamed"
     about: Free[str] = ""
@@ -94,6 +105,7 @@ class Recipe:
     discriminator: dict = field(default_factory=lambda: {"name": "dcgan"})
     loss: dict = field(default_factory=lambda: {"name": "bce"})
     augment: dict = field(default_factory=lambda: {"name": "none"})
+    second: Second | None = None
     g_adam: Adam = field(default_factory=Adam)
     d_adam: Adam = field(default_factory=Adam)
     data: Data = field(default_factory=Data)
@@ -125,8 +137,9 @@ class Recipe:
         """
         checked = parse(self.as_dict(), where=f"recipe {show(self.name)}")
         sources = set(self.plugins)
-        for part in parts:
-            registry, spec = PARTS[part], getattr(checked, part)
+        teachers = [checked, checked.second] if checked.second and set(parts) == set(PARTS) else [checked]
+        for part, spec in [(p, getattr(t, p)) for t in teachers for p in parts if hasattr(t, p)]:
+            registry = PARTS[part]
             if self.plugins and spec["name"] not in registry.fill():
                 raise missing(registry.noun, spec["name"], self.plugins)
             registry.check(spec, **({"size": checked.width_height} if part in SIZED else {}))
@@ -188,13 +201,17 @@ def overridden(values: dict[str, Any], overrides: Sequence[str]) -> dict[str, An
             raise EshiError(f"--set {text}: that is not KEY=VALUE", "for example --set batch=64 --set g_adam.lr=1e-4")
         sets[section, option] = notation.read(value, f"--set {text}") if value.strip() else ""
     for (section, option), value in sorted(sets.items(), key=lambda one: (one[0][0] != "", one[0][1] != "name")):
-        if section in PARTS and section not in values:
-            values[section] = dict(getattr(Recipe(), section))
-        inside = values.setdefault(section, {}) if section else values
-        if not isinstance(inside, dict):
-            what = f"--set {brief(f'{section}.{option}')}: {show(section)} is a single value"
-            raise EshiError(what, f"set it whole: --set {brief(section)}=...")
-        if section in PARTS and option == "name" and inside.get("name") != value:
+        inside, part = values, section.rpartition(".")[2]
+        for name in filter(None, section.split(".")):
+            if inside.get(name) is None:  # what is not written down stands at its default
+                usual = getattr(Second() if inside is not values else Recipe(), name, None)
+                inside[name] = dict(usual) if name in PARTS and isinstance(usual, dict) else {}
+            if not isinstance(inside[name], dict):
+                what = f"--set {brief(f'{section}.{option}')}: {show(name)} is a single value"
+                raise EshiError(what, f"set it whole: --set {brief(section)}=...")
+            inside[name] = dict(inside[name])
+            inside = inside[name]
+        if part in PARTS and option == "name" and inside.get("name") != value:
             inside.clear()  # another part: the options of the old one are not its own
         inside[option] = value
     return values
@@ -210,14 +227,20 @@ def build(kind: Any, values: Any, where: str, section: str = "") -> Any:
             word = key[:60] if isinstance(key, str) else show(key)
             raise EshiError(f"{where}: unknown key {show(f'{section}.{word}'.strip('.'))}", near_miss(word, hints))
         name = f"{section}.{key}" if section else key
-        if dataclasses.is_dataclass(hints[key]):
-            ready[key] = build(hints[key], value, where, name)
+        if (inner := section_of(hints[key])) and not (value is None and inner is not hints[key]):
+            ready[key] = build(inner, value, where, name)
             continue
         if key in PARTS and not (isinstance(value, dict) and isinstance(value.get("name"), str)):
             hint = f"for example {key}: {{name: {getattr(Recipe(), key)['name']}}}"
-            raise EshiError(f"{where}: {key}: {show(value)} is not a part with a name", hint)
+            raise EshiError(f"{where}: {name}: {show(value)} is not a part with a name", hint)
         ready[key] = coerce(value, hints[key], f"{where}: {name}")
     return kind(**ready)
+
+
+def section_of(hint: Any) -> Any:
+    """The dataclass that a key holds, perhaps, as in `Second | None`."""
+    kinds = (hint, *typing.get_args(hint))
+    return next((kind for kind in kinds if isinstance(kind, type) and dataclasses.is_dataclass(kind)), None)
 
 
 def names() -> list[str]:

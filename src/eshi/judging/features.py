@@ -7,6 +7,7 @@ training steps and damaged faces as a person does: docs/judge.md.
 import functools
 import hashlib
 import io
+import itertools
 from contextlib import nullcontext, suppress
 from pathlib import Path
 from typing import Any
@@ -14,47 +15,15 @@ from typing import Any
 import numpy as np
 import torch
 from torch import Tensor, nn
-from torch.nn.functional import interpolate, pad
+from torch.nn.functional import interpolate
 
 from eshi.ground.errors import EshiError
 from eshi.ground.files import cache, write
 from eshi.ground.progress import Progress
 from eshi.ground.registry import FEATURES
+from eshi.networks.lite import Lite
 
-# repeats, kernel, stride, expansion, channels: the table of EfficientNet-B0 without squeeze-and-excitation
-STAGES = ((1, 3, 1, 1, 16), (2, 3, 2, 6, 24), (2, 5, 2, 6, 40), (3, 3, 2, 6, 80), (3, 5, 1, 6, 112))
-MEAN, STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)  # of ImageNet, which it was trained on
 SMALLEST, LARGEST = 64, 128  # px of the short side that the network is shown
-
-
-class Conv(nn.Module):
-    """A convolution with its batch norm folded in, padded as TensorFlow pads: more at the end where it is uneven."""
-
-    def __init__(self, ins: int, outs: int, kernel: int, stride: int = 1, groups: int = 1, active: bool = True):
-        super().__init__()
-        extra = kernel - stride  # for sizes that the stride divides
-        self.edges = (extra // 2, extra - extra // 2) * 2 if stride > 1 else None
-        self.conv = nn.Conv2d(ins, outs, kernel, stride, 0 if self.edges else kernel // 2, groups=groups)
-        self.active = active
-
-    def forward(self, x: Tensor) -> Tensor:
-        x = self.conv(pad(x, self.edges) if self.edges else x)
-        return x.clamp_(0, 6) if self.active else x
-
-
-class Block(nn.Module):
-    """Widen, filter each channel, narrow; with a way around where the shape stays."""
-
-    def __init__(self, ins: int, outs: int, kernel: int, stride: int, expand: int):
-        super().__init__()
-        wide = ins * expand
-        widen = [Conv(ins, wide, 1)] if expand > 1 else []
-        self.steps = nn.Sequential(*widen, Conv(wide, wide, kernel, stride, wide), Conv(wide, outs, 1, active=False))
-        self.around = stride == 1 and ins == outs
-
-    def forward(self, x: Tensor) -> Tensor:
-        out: Tensor = self.steps(x)
-        return out + x if self.around else out
 
 
 @FEATURES.register("lite0")
@@ -62,27 +31,13 @@ class Lite0(nn.Module):
     """(N, 3, H, W) uint8 -> (N, 112) with mean square 1: without the normalisation, contrast outweighs form."""
 
     distances = ("fd_lite0", "kd_lite0")
-    mean: Tensor
-    std: Tensor
 
     def __init__(self) -> None:
         super().__init__()
-        layers: list[nn.Module] = [Conv(3, 32, 3, 2)]
-        ins = 32
-        for repeats, kernel, stride, expand, outs in STAGES:
-            for i in range(repeats):
-                layers.append(Block(ins, outs, kernel, stride if i == 0 else 1, expand))
-                ins = outs
-        self.layers = nn.Sequential(*layers)
-        self.register_buffer("mean", 255 * torch.tensor(MEAN).view(1, 3, 1, 1), persistent=False)
-        self.register_buffer("std", 255 * torch.tensor(STD).view(1, 3, 1, 1), persistent=False)
-        with np.load(Path(__file__).with_name("lite0.npz")) as stored:
-            self.load_state_dict({name: torch.from_numpy(stored[name]).float() for name in stored.files})
-        self.eval().requires_grad_(False)
+        self.network = Lite("lite0", Path(__file__).with_name("lite0.npz"))
 
     def forward(self, images: Tensor) -> Tensor:
-        x = sized(images.float())
-        x = self.layers((x - self.mean) / self.std).mean(dim=(2, 3))  # (N, 112)
+        x = self.network(sized(images.float()))[-1].mean(dim=(2, 3))  # (N, 112)
         found: Tensor = x / x.square().mean(dim=1, keepdim=True).sqrt().clamp_min(1e-6)
         return found
 
@@ -129,7 +84,7 @@ def network(kind: str = "lite0", device: str = "cpu", **options: Any) -> nn.Modu
 @torch.inference_mode()
 def features(images: np.ndarray, module: nn.Module, batch: int = 64, what: str = "") -> np.ndarray:
     """(N, H, W, 3) uint8 -> (N, F) float32; with `what`, a progress bar says what is being read."""
-    device = next(module.parameters()).device
+    device = next(itertools.chain(module.parameters(), module.buffers())).device
     found = []
     with Progress(f"looking at {what}", len(images), "images") if what else nullcontext() as bar:
         for start in range(0, len(images), batch):

@@ -14,29 +14,48 @@ from eshi.recipe import Recipe, load, parse
 from eshi.run.folder import Run, stored_recipe
 from eshi.training.course import Course
 from eshi.training.losses import Terms, total
-from eshi.training.pupils import Pupils, pupils
+from eshi.training.pupils import Pupils, Teacher, pupils
 
 
 def learn(recipe: Recipe, engine: Engine, who: Pupils, faces: FaceSet, step: int) -> Terms:
-    """One step: D's turn, G's turn, the average. What came out is returned, detached."""
+    """One step: the teachers' turn, G's turn, the average. What came out is returned, detached."""
     seed_everything(recipe.seed, step + 1)  # 0 made the weights
     d_turn, g_turn = step % recipe.d_every == 0, step % recipe.g_every == 0
     terms: Terms = {}
-    real = who.augment(engine.put(faces.batch(recipe.seed, step, recipe.batch)))
+    aims: Terms = {}  # what G minimises
+    batch = engine.put(faces.batch(recipe.seed, step, recipe.batch))
+    shown = [shown_to(teacher, batch, engine) for teacher in who.teachers]
     with engine.autocast(), torch.set_grad_enabled(g_turn):
-        fake = who.G(who.G.draw(recipe.batch))  # one drawing serves both turns
-    if d_turn:
-        with engine.autocast():
-            terms |= who.loss.d(who.D.requires_grad_(True), real, who.augment(fake.detach()))
-        terms |= {"loss_d": descend(who.opt_D, terms)}
+        fake = who.G(who.G.draw(recipe.batch))  # one drawing serves all turns
+    for teacher, real in zip(who.teachers, shown, strict=True):
+        loss, D = teacher.loss, teacher.D
+        with engine.autocast(), torch.set_grad_enabled(g_turn):
+            seen = teacher.see(fake) if teacher.frozen_part else None
+        if d_turn:
+            with engine.autocast():
+                drawn = teacher.augment(fake.detach()) if seen is None else seen.detach()
+                told = teacher.named(loss.d(D.requires_grad_(True), real, drawn))
+            terms |= told | teacher.named({"loss_d": descend(teacher.opt, told)})
+        if g_turn:
+            with engine.autocast():  # G's turn needs no gradients of D's own weights
+                told = loss.g(D.requires_grad_(False), real, teacher.augment(fake) if seen is None else seen)
+            aims |= {name: teacher.weight * term for name, term in teacher.named(told).items()}
     if g_turn:
-        with engine.autocast():  # G's turn needs no gradients of D's own weights
-            terms_g = who.loss.g(who.D.requires_grad_(False), real, who.augment(fake))
-        terms |= terms_g | {"loss_g": descend(who.opt_G, terms_g)}
+        terms |= aims | {"loss_g": descend(who.opt_G, aims)}
         if who.G_ema is not who.G:
             half_life = min(recipe.ema, 0.05 * (step + 1) * recipe.batch)  # short at first, while G changes fast
             follow(who.G_ema, who.G, 0.5 ** (recipe.batch * recipe.g_every / half_life))
     return {name: term.detach() for name, term in terms.items()}
+
+
+@torch.no_grad()
+def shown_to(teacher: Teacher, batch: Tensor, engine: Engine) -> Tensor:
+    """Real faces as this teacher looks at them."""
+    if not teacher.frozen_part:
+        shown: Tensor = teacher.augment(batch)
+        return shown
+    with engine.autocast():
+        return teacher.see(batch)
 
 
 def descend(optimizer: torch.optim.Optimizer, terms: Terms) -> Tensor:

@@ -1,46 +1,89 @@
-"""The two networks of a run and what teaches them."""
+"""The networks of a run: the generator that learns to draw, and the teachers that learn to tell."""
 
 import copy
 from dataclasses import dataclass
 from typing import Any
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
-from eshi.ground.registry import AUGMENTATIONS, LOSSES
+from eshi.ground.registry import AUGMENTATIONS, DISCRIMINATORS, LOSSES
 from eshi.networks.build import networks
 from eshi.networks.engine import Engine, seed_everything
-from eshi.recipe import Recipe
+from eshi.recipe import Recipe, Second
 from eshi.run.checkpoint import SLOWER
 
 
 @dataclass
-class Pupils:
-    """The two networks, what draws (the average of G, or G itself), and what teaches them."""
+class Teacher:
+    """A discriminator with its loss, its augmentation and its optimizer.
 
-    G: Any  # a network with draw(count, seed)
+    One that looks through a part which never learns may do that apart (`D.see`): then what it saw of a drawing serves
+    its own turn and G's, as the whole of the frozen network is worth passing only once.
+    """
+
+    name: str  # before the names of its terms and parts; "" for the first
     D: nn.Module
-    G_ema: Any
-    opt_G: torch.optim.Optimizer
-    opt_D: torch.optim.Optimizer
     loss: Any
     augment: Any
-    rate_D: float  # as the recipe has it
+    opt: torch.optim.Optimizer
+    rate: float  # as the recipe has it
+    weight: float
+
+    @property
+    def frozen_part(self) -> bool:
+        return hasattr(self.D, "see")
+
+    def see(self, images: Tensor) -> Tensor:
+        seen: Tensor = self.D.see(self.augment(images.float()))  # type: ignore[operator]
+        return seen
+
+    def named(self, values: dict[str, Any]) -> dict[str, Any]:
+        return {f"{self.name}{key}": value for key, value in values.items()}
+
+
+@dataclass
+class Pupils:
+    """G, what draws (the average of G, or G itself), and who teaches them."""
+
+    G: Any  # a network with draw(count, seed)
+    G_ema: Any
+    opt_G: torch.optim.Optimizer
+    teachers: list[Teacher]
+
+    @property
+    def D(self) -> nn.Module:  # noqa: N802
+        """Of the first teacher, the one that is asked for its taste."""
+        return self.teachers[0].D
 
     def parts(self) -> dict[str, Any]:
-        found = {"G": self.G, "D": self.D, "opt_G": self.opt_G, "opt_D": self.opt_D}
+        """What a checkpoint holds."""
+        found = {"G": self.G, "opt_G": self.opt_G}
+        for teacher in self.teachers:
+            found |= teacher.named({"D": teacher.D, "opt_D": teacher.opt})
         return found if self.G_ema is self.G else found | {"G_ema": self.G_ema}
 
     def brake(self, times: int) -> None:
-        """D learns slower by as many rollbacks as there have been."""
-        for group in self.opt_D.param_groups:
-            group["lr"] = self.rate_D / SLOWER**times
+        """The teachers learn slower by as many rollbacks as there have been."""
+        for teacher in self.teachers:
+            for group in teacher.opt.param_groups:
+                group["lr"] = teacher.rate / SLOWER**times
 
 
 def pupils(recipe: Recipe, engine: Engine) -> Pupils:
     seed_everything(recipe.seed, 0)
     G, D = (engine.place(network).train() for network in networks(recipe))
     G_ema = copy.deepcopy(G).requires_grad_(False) if recipe.ema else G
-    opt_G, opt_D = (engine.adam(n, a.lr, a.beta1, a.beta2) for n, a in ((G, recipe.g_adam), (D, recipe.d_adam)))
-    loss, augment = LOSSES.build(recipe.loss), AUGMENTATIONS.build(recipe.augment)
-    return Pupils(G, D, G_ema, opt_G, opt_D, loss, augment, recipe.d_adam.lr)
+    first = Second(recipe.discriminator, recipe.loss, recipe.augment, recipe.d_adam)
+    teachers = [teacher("", first, D, engine)]
+    if recipe.second:
+        D = DISCRIMINATORS.build(recipe.second.discriminator, size=recipe.width_height)
+        teachers.append(teacher("second ", recipe.second, engine.place(D).train(), engine))
+    a = recipe.g_adam
+    return Pupils(G, G_ema, engine.adam(G, a.lr, a.beta1, a.beta2), teachers)
+
+
+def teacher(name: str, spec: Second, D: nn.Module, engine: Engine) -> Teacher:
+    opt = engine.adam(D, spec.adam.lr, spec.adam.beta1, spec.adam.beta2)
+    loss, augment = LOSSES.build(spec.loss), AUGMENTATIONS.build(spec.augment)
+    return Teacher(name, D, loss, augment, opt, spec.adam.lr, spec.weight)
