@@ -19,6 +19,8 @@ from eshi.ground.image import SUFFIXES
 NAME = "faces.sqlite"
 VERSION = 1  # of the tables
 ORIGIN = ("site", "post_url", "file_url", "tags", "artist", "rating")  # as eshi collect wrote them
+TEXTS = ("file", "verdict", "detail", "twin", "picture", *ORIGIN)
+NUMBERS = ("x", "y", "w", "h", "score", "source_size")
 TABLES = """
 create table if not exists faces (
     file text primary key, verdict text, detail text, twin text,
@@ -92,9 +94,15 @@ def rejected(folder: Path) -> set[str]:
 
 
 def rows(folder: Path) -> list[dict[str, Any]]:
-    """Every face of the catalogue in the order of its name."""
+    """Every face of the catalogue in the order of its name.
+
+    SQLite keeps anything in any column: in a catalogue from elsewhere, what is not of its column's kind is left out.
+    """
+    columns = [f"case when typeof({name}) = 'text' then {name} end as {name}" for name in TEXTS]
+    columns += [f"case when typeof({name}) in ('integer', 'real') then {name} end as {name}" for name in NUMBERS]
+    query = f"select {', '.join(columns)} from faces where typeof(file) = 'text' order by file"
     with reading(folder) as base:
-        return [dict(row) for row in base.execute("select * from faces order by file")] if base else []
+        return [dict(row) for row in base.execute(query)] if base else []
 
 
 def settle(base: sqlite3.Connection, where: Path, what: str, settings: dict[str, Any]) -> None:

@@ -26,7 +26,7 @@ def measured(value: float, noise: float | None) -> str:
     """No more digits than the noise leaves: 41.2 ± 0.8"""
     if not noise:
         return f"{value:,.0f}" if abs(value) >= 1000 else f"{value:.3g}"
-    digits = max(0, -math.floor(math.log10(abs(noise)) + 0.022))  # 0.95 is written as 1
+    digits = min(6, max(0, -math.floor(math.log10(abs(noise)) + 0.022)))  # 0.95 is written as 1
     return f"{value:,.{digits}f} ± {noise:.{digits}f}"
 
 

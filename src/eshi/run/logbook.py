@@ -53,8 +53,9 @@ def summary(folder: Path) -> Row:
 
 def log(folder: Path) -> list[Row]:
     """The rows of log.jsonl in order, each with its `images`; lines that were cut off or are no rows are left out."""
-    try:
-        lines = (folder / NAME).read_text(encoding="utf-8", errors="replace").splitlines()
+    file = folder / NAME
+    try:  # a pipe would hold its reader up for ever
+        lines = file.read_text(encoding="utf-8", errors="replace").splitlines() if file.is_file() else []
     except OSError:
         return []
     rows: list[Row] = []
