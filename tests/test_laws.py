@@ -27,7 +27,7 @@ networks    prior lite engine *  build
 run         checkpoint logbook folder
 artist
 judging     metrics features judge guard watch compare
-pages       page curves lapse origin headline faces run
+pages       page curves chart lapse origin headline faces run
 training    losses augment pupils course loop
 explore     latent page features measures expression directions *
 verbs       demo

@@ -1,6 +1,6 @@
 """The page of a face set: what is in it, what is kept, what was rejected and why."""
 
-import html
+import base64
 from pathlib import Path
 from typing import Any
 
@@ -8,7 +8,7 @@ from eshi.gather import catalogue
 from eshi.gather.survey import survey
 from eshi.ground.files import write
 from eshi.ground.image import Unreadable, decode, encode
-from eshi.pages.page import bars, inlined, page
+from eshi.pages.page import Markup, bars, img, markup, page, tag
 
 SHOWN = {"keep": 180, "not judged": 180}  # faces a section shows at most; an inlined face takes about 4 kB
 REST = 48
@@ -38,71 +38,92 @@ def faces_report(folder: Path, workers: int | None = None) -> Path:
     """report.html in the face set's folder: its numbers, and sheets of the kept and of the rejected by reason."""
     folder = Path(folder)
     found = survey(folder, workers)
+    files = set(catalogue.listing(folder))
     by_verdict: dict[str, list[dict[str, Any]]] = {}
     for row in catalogue.rows(folder):
         by_verdict.setdefault(row["verdict"] or "not judged", []).append(row)
     if not by_verdict:  # a folder without a catalogue's rows: all are shown
-        rows = [{"file": file, "detail": None, "twin": None} for file in catalogue.listing(folder)]
-        by_verdict = {"not judged": rows}
-    name = html.escape(folder.resolve().name)
+        by_verdict["not judged"] = [{"file": file, "detail": None, "twin": None} for file in sorted(files)]
     order = [verdict for verdict in MEANING if by_verdict.get(verdict)]
-    body = [
-        f"<h1>{name}</h1><p class=lead>{lead(found)}</p>",
-        f"<section class=cards>{cards(found)}</section>",
-        *(section(folder, verdict, by_verdict[verdict]) for verdict in order),
-        "<footer>Made by eshi. Nothing was deleted: <code>eshi clean --undo</code> takes every verdict back. "
-        "<code>eshi faces --credits</code> lists the artists.</footer>",
-    ]
-    return write(folder / "report.html", page(f"{name}: faces", body).encode())
+    name = folder.resolve().name
+    content = page(
+        f"{name}: faces",
+        tag("h1", name),
+        tag("p", lead(found), class_="lead"),
+        tag("section", *cards(found, order), class_="cards"),
+        *(section(folder, files, verdict, by_verdict[verdict]) for verdict in order),
+        tag(
+            "footer", "Made by eshi. Nothing was deleted: ", tag("code", "eshi clean --undo"),
+            " takes every verdict back. ", tag("code", "eshi faces --credits"), " lists the artists.",
+        ),
+    )  # fmt: skip
+    return write(folder / "report.html", content)
 
 
-def lead(found: dict[str, Any]) -> str:
-    words = [f"<b>{found['kept']:,}</b> of {found['faces']:,} faces are kept"]
-    if found["pictures"]:
-        words.append(f"from <b>{found['pictures']:,}</b> pictures")
-    if found["sites"]:
-        words.append("of " + html.escape(", ".join(found["sites"])))
-    return " ".join(words) + "."
+def lead(found: dict[str, Any]) -> Markup:
+    kept = markup(tag("b", f"{found['kept']:,}"), f" of {found['faces']:,} faces are kept")
+    pictures = markup(" from ", tag("b", f"{found['pictures']:,}"), " pictures") if found["pictures"] else ""
+    return markup(kept, pictures, f" of {', '.join(found['sites'])}" if found["sites"] else "", ".")
 
 
-def cards(found: dict[str, Any]) -> str:
-    links = {verdict: f'<a href="#{verdict.replace(" ", "-")}">{verdict}</a>' for verdict in found["verdicts"]}
+def cards(found: dict[str, Any], sections: list[str]) -> list[Markup]:
+    links = {verdict: tag("a", verdict, href=f"#{anchor(verdict)}") for verdict in sections}
     parts = [
-        bars("Verdicts", found["verdicts"], links),
+        bars("Verdicts", shortened(found["verdicts"]), links, {}),
         bars("Hair of the kept", found["hair"], {}, SWATCH),
-        bars("Source size of the kept", found["source sizes"], {}),
+        bars("Source size of the kept", found["source sizes"], {}, {}),
     ]
     if found["artists"]:
-        parts.append(bars("Artists", found["artists"], {}))
+        parts.append(bars("Artists", found["artists"], {}, {}))
     if found["tags"]:
-        tags = "".join(f"<span>{html.escape(tag)} <b>{n:,}</b></span>" for tag, n in found["tags"].items())
-        parts.append(f"<div class=card><h2>Tags</h2><div class=tags>{tags}</div></div>")
-    return "".join(parts)
+        tags = [tag("span", f"{name} ", tag("b", f"{n:,}")) for name, n in found["tags"].items()]
+        parts.append(tag("div", tag("h2", "Tags"), tag("div", *tags, class_="tags"), class_="card"))
+    return parts
 
 
-def section(folder: Path, verdict: str, rows: list[dict[str, Any]]) -> str:
+def shortened(verdicts: dict[str, int]) -> dict[str, int]:
+    """Verdicts that no eshi gives are not this page's: a catalogue from elsewhere may hold any number of them."""
+    known = {verdict: n for verdict, n in verdicts.items() if verdict in MEANING}
+    others = sum(verdicts.values()) - sum(known.values())
+    return known | ({"another verdict": others} if others else {})
+
+
+def anchor(verdict: str) -> str:
+    return verdict.replace(" ", "-")
+
+
+def section(folder: Path, files: set[str], verdict: str, rows: list[dict[str, Any]]) -> Markup:
     limit = SHOWN.get(verdict, REST)
     shown = rows[:: max(1, len(rows) // limit)][:limit]  # evenly from the whole set
-    head = f'<section id="{verdict.replace(" ", "-")}"><h2>{TITLE.get(verdict, verdict)}<span>{len(rows):,}</span></h2>'
-    note = f"<p>{MEANING[verdict]}"
-    note += f" {len(shown)} of them are shown.</p>" if len(shown) < len(rows) else "</p>"
+    head = markup(
+        tag("h2", TITLE.get(verdict, verdict), tag("span", f"{len(rows):,}")),
+        tag("p", MEANING[verdict], f" {len(shown)} of them are shown." if len(shown) < len(rows) else ""),
+    )
     if verdict == "unreadable":
-        items = "".join(f"<li>{html.escape(row['file'])}: {html.escape(row['detail'] or '')}</li>" for row in shown)
-        return f"{head}{note}<ul>{items}</ul></section>"
-    if verdict == "near-duplicate":
-        pairs = "".join(
-            f"<figure class=pair>{picture(folder, row['file'], row['file'])}{picture(folder, row['twin'], row['twin'])}"
-            f"<figcaption>{html.escape(row['detail'] or '')}</figcaption></figure>"
+        inside = tag("ul", *(tag("li", f"{row['file']}: {row['detail'] or ''}") for row in shown))
+    elif verdict == "near-duplicate":
+        pairs = [
+            tag(
+                "figure",
+                *(picture(folder, files, row[file], row[file]) for file in ("file", "twin")),
+                tag("figcaption", row["detail"] or ""),
+                class_="pair",
+            )
             for row in shown
-        )
-        return f'{head}{note}<div class="sheet pairs">{pairs}</div></section>'
-    faces = "".join(picture(folder, row["file"], f"{row['file']}  {row['detail'] or ''}") for row in shown)
-    return f"{head}{note}<div class=sheet>{faces}</div></section>"
+        ]
+        inside = tag("div", *pairs, class_="sheet pairs")
+    else:
+        faces = [picture(folder, files, row["file"], f"{row['file']}  {row['detail'] or ''}") for row in shown]
+        inside = tag("div", *faces, class_="sheet")
+    return tag("section", head, inside, id=anchor(verdict))
 
 
-def picture(folder: Path, file: str, title: str) -> str:
+def picture(folder: Path, files: set[str], file: str, title: str) -> Markup:
+    """A face of this folder: a catalogue from elsewhere may name any file of this machine."""
+    if file not in files:
+        return Markup()
     try:
-        image = decode(folder / file, (FACE, FACE))
+        pixels = decode(folder / file, (FACE, FACE))
     except Unreadable:
-        return ""
-    return inlined(encode(image, "webp", quality=72, method=2), title)
+        return Markup()
+    return img(base64.b64encode(encode(pixels, "webp", quality=72, method=2)).decode(), title, lazy=True)

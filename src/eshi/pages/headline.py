@@ -1,64 +1,87 @@
 """The top of a run's page: in one sentence how it stands, its best step, and what to do next."""
 
-import html
 import math
 import shlex
 from pathlib import Path
 from typing import Any
 
 from eshi.ground.figures import clock, human, measured, of
+from eshi.pages.page import Markup, markup, tag
 from eshi.run import logbook
 from eshi.run.logbook import Row, number
 
+YEARS = 1e9  # seconds: what takes longer is no forecast
 
-def head(folder: Path, name: str, state: str, rows: list[Row], judged: list[Row], best: Row | None) -> str:
+
+def head(folder: Path, state: str, rows: list[Row], judged: list[Row], best: Row | None, coming: str) -> Markup:
+    """`coming` says what the recipe lets one expect next."""
     started = logbook.last_event(rows, "started") or {}
-    whole, images = logbook.length(folder, rows), logbook.seen(rows)
-    done = f"<b>{of(images, whole)}</b> images"
-    training = [row for row in rows if number(row.get("images/s"))]
-    sentence = {
-        "finished": f"Finished: it has learned from {done}.",
-        "training": f"In training: {done}{to_go(images, whole, training)}.",
-        "stopped": f"Stopped at {done}, before its end." if images else "Nothing learned yet.",
-    }.get(state, f"The guard stopped it at {done}: {html.escape(state.removeprefix('died: '))}.")
-    verdict = logbook.last_judged(judged)
-    if state == "training" and verdict:
-        why = str(verdict.get("why") or "").rstrip(".")
-        sentence += f" The guard says: <b>{html.escape(verdict['state'])}</b>{html.escape(f', {why}' * bool(why))}."
-    title = f"<h1>{name}</h1><p class=lead>{sentence} Recipe <b>{html.escape(logbook.recipe_name(folder))}</b>"
+    training = [row for row in rows if (number(row.get("images/s")) or 0) > 0]
     faces = started.get("faces")
-    title += f", faces <b>{html.escape(str(faces))}</b>.</p>" if faces else ".</p>"
-    return title + tiles(rows, training, judged, best, state) + guard(rows, state) + go_on(folder, state, faces, best)
+    learned = markup(", faces ", tag("b", faces)) if faces else ""
+    recipe = markup(" Recipe ", tag("b", logbook.recipe_name(folder)), learned, ".")
+    return markup(
+        tag("h1", folder.resolve().name),
+        tag("p", standing(folder, state, rows, training, judged), recipe, class_="lead"),
+        tiles(rows, training, judged, best, state, coming),
+        guard(rows, state),
+        go_on(folder, state, faces, best),
+    )
+
+
+def standing(folder: Path, state: str, rows: list[Row], training: list[Row], judged: list[Row]) -> Markup:
+    """How the run stands, in a sentence or two."""
+    whole, images = logbook.length(folder, rows), logbook.seen(rows)
+    done = tag("b", of(images, whole))
+    if state == "finished":
+        return markup("Finished: it has learned from ", done, " images.")
+    if state == "stopped":
+        return markup("Stopped at ", done, " images, before its end.") if images else markup("Nothing learned yet.")
+    if state != "training":
+        return markup("The guard stopped it at ", done, f" images: {state.removeprefix('died: ')}.")
+    verdict = logbook.last_judged(judged)
+    if not verdict:
+        return markup("In training: ", done, f" images{to_go(images, whole, training)}.")
+    why = f", {str(verdict['why']).rstrip('.')}" if verdict.get("why") else ""
+    says = markup(" The guard says: ", tag("b", verdict["state"]), f"{why}.")
+    return markup("In training: ", done, f" images{to_go(images, whole, training)}.", says)
 
 
 def to_go(images: int, whole: int | None, training: list[Row]) -> str:
-    rate = training[-1]["images/s"] if training else 0
-    return f", about {clock((whole - images) / rate)} to go" if whole and rate > 0 and whole > images else ""
+    if not whole or not training or whole <= images:
+        return ""
+    seconds = (whole - images) / training[-1]["images/s"]
+    return f", about {clock(seconds)} to go" if seconds < YEARS else ""
 
 
-def tiles(rows: list[Row], training: list[Row], judged: list[Row], best: Row | None, state: str) -> str:
+def tiles(
+    rows: list[Row], training: list[Row], judged: list[Row], best: Row | None, state: str, coming: str
+) -> Markup:  # fmt: skip
     """The two or three numbers that one looks for first, each with what it was measured on."""
     found = []
     if best:
-        last = logbook.scored(judged)[-1]
-        against = f" against {html.escape(str(last['against']))}" if "against" in last else ""
-        words = f"{html.escape(best['ranked_by'])}{against} at {human(best['images'])} images, the best step"
-        found.append(f"<div class=best><b>{text(best)}</b>{words}. Lower is better.</div>")
+        usable = logbook.scored(judged)
+        last = usable[-1]
+        against = f" against {last['against']}" if "against" in last else ""
+        which = "the best step" if len(usable) > 1 else "the only step judged so far"
+        words = f"{best['ranked_by']}{against} at {human(best['images'])} images, {which}. Lower is better."
+        found.append(tag("div", tag("b", score(best)), words, class_="best"))
         if last is not best:
-            found.append(f"<div><b>{text(last)}</b>{since(best, last, logbook.seen(rows), state)}</div>")
+            found.append(tag("div", tag("b", score(last)), since(best, last, logbook.seen(rows), state)))
     elif training:
-        found.append("<div><b>not judged</b>no step has a score yet, so none is the best</div>")
+        found.append(tag("div", tag("b", "not judged"), f"No step has a score yet, so none is the best. {coming}"))
     last = training[-1] if training else {}
-    if seconds := number(last.get("seconds")):
+    seconds = number(last.get("seconds")) or 0.0
+    if seconds >= 1:
         share = next((row["judge_share"] for row in reversed(rows) if number(row.get("judge_share"))), None)
         judging = f", {share:.1%} of it judging" if share else ""
         epochs = f", {last['epoch']:.3g} epochs" if number(last.get("epoch")) else ""
         words = f"images/s on average over {clock(seconds)}{judging}{epochs}"
-        found.append(f"<div><b>{human(last['images'] / seconds)}</b>{words}</div>")
-    return f"<div class=tiles>{''.join(found)}</div>" if found else ""
+        found.append(tag("div", tag("b", human(last["images"] / seconds)), words))
+    return tag("div", *found, class_="tiles") if found else Markup()
 
 
-def text(judgement: Row) -> str:
+def score(judgement: Row) -> str:
     return measured(logbook.score(judgement) or 0.0, logbook.noise(judgement))
 
 
@@ -72,30 +95,41 @@ def since(best: Row, last: Row, images: int, state: str) -> str:
     return f"at {human(last['images'])} images: {words}. {after} images after it {ends.get(state, 'until it died')}."
 
 
-def guard(rows: list[Row], state: str) -> str:
+def guard(rows: list[Row], state: str) -> Markup:
     """Why a run was stopped, and what to try."""
     event = logbook.last_event(rows, "stopped") if state.startswith("died") else None
     if not event:
-        return ""
-    said = [str(event[key]) for key in ("why", "evidence") if event.get(key)]
-    words = "".join(f"<p>{html.escape(sentence)}</p>" for sentence in said)
+        return Markup()
+    said = [tag("p", sentence(event[key])) for key in ("why", "evidence") if event.get(key)]
     if event.get("try"):
-        words += f"<p><b>To try:</b> {html.escape(str(event['try']))}</p>"
-    return f"<div class=why>{words}</div>" if words else ""
+        said.append(tag("p", tag("b", "To try: "), sentence(event["try"], capital=False)))
+    return tag("div", *said, class_="why") if said else Markup()
 
 
-def go_on(folder: Path, state: str, faces: Any, best: Row | None) -> str:
-    run, source = shlex.quote(str(folder)), shlex.quote(str(faces)) if faces else "FACES"
-    draw = f"draw with it: <code>eshi draw {html.escape(run)}</code>"
-    train = f"<code>eshi train {html.escape(source)} -o {html.escape(run)}"
+def sentence(said: Any, capital: bool = True) -> str:
+    """Half a sentence of the log made whole; a name such as fd_lite0 stays as it is."""
+    words = str(said).strip().rstrip(".")
+    if capital and words.split(" ")[0].isalpha():
+        words = words[0].upper() + words[1:]
+    return f"{words}."
+
+
+def go_on(folder: Path, state: str, faces: Any, best: Row | None) -> Markup:
+    """The commands that one wants next."""
+    run = shlex.quote(str(folder))
+    draw = tag("code", f"eshi draw {run}")
+    train = f"eshi train {shlex.quote(str(faces)) if faces else 'FACES'} -o {run}"
     if state == "training":
-        return ""
+        return Markup()
     if state == "finished":
-        words = f"{draw.capitalize()} or make it longer: {train} --images LENGTH</code>"
-    elif state == "stopped":
-        words = f"To go on: {train}</code>, or {draw}" if (folder / "last.pt").exists() else f"To begin: {train}</code>"
+        said = markup("Draw with it: ", draw, ", or make it longer: ", tag("code", f"{train} --images LENGTH"), ".")
+    elif state != "stopped":
+        said = markup("Draw with it: ", draw, ".")
+    elif (folder / "last.pt").exists():
+        said = markup("To go on: ", tag("code", train), ", or draw with it: ", draw, ".")
     else:
-        words = draw.capitalize()
+        said = markup("To begin: ", tag("code", train), ".")
+    holds = Markup()
     if best and (folder / "best.pt").exists():
-        words += f". <code>best.pt</code> holds the step of {human(best['images'])} images"
-    return f"<p class=go>{words}.</p>"
+        holds = markup(" ", tag("code", "best.pt"), f" holds the step of {human(best['images'])} images.")
+    return tag("p", said, holds, class_="go")

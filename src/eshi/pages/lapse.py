@@ -1,52 +1,21 @@
 """The sheets of the fixed latents: a film of them with a slider, and the best beside the last."""
 
-import html
 from pathlib import Path
 
 from eshi.ground.figures import human, measured
-from eshi.pages.page import picture_of
+from eshi.pages.page import Markup, markup, picture_of, tag
 from eshi.run import logbook
 from eshi.run.logbook import Row
 
 FRAMES = 40
 SIDE, MOST = 660, 80_000  # px and bytes a frame may take: 40 of them stay below 4.3 MB as text
-
-STYLE = """
-.film { min-width: 0 } .stack { display: grid } .stack figure { grid-area: 1 / 1 } .film img { aspect-ratio: auto }
-.film figcaption { display: flex; flex-wrap: wrap; gap: .1rem .8rem; font-size: .88rem; text-align: left;
-  margin-top: .7rem; min-height: 1.5em } .film figcaption b { color: var(--ink); font-weight: 600 }
-.stack figure.off { visibility: hidden } .reel { display: none; gap: .8rem; align-items: center; margin-top: .6rem }
-.reel.on { display: flex } .reel input { flex: 1; min-width: 0; accent-color: var(--accent); height: 2rem; margin: 0 }
-.reel button { font: inherit; font-size: .9rem; width: 5.2rem; padding: .3rem 0; border-radius: .5rem; cursor: pointer;
-  border: 1px solid var(--line); background: var(--paper); color: var(--ink) }
-.reel button:hover { border-color: var(--accent); color: var(--accent) }
-"""
-
-SCRIPT = """
-const stack = [...document.querySelectorAll('.stack figure')], reel = document.querySelector('.reel');
-if (reel && stack.length > 1) {
-  const slider = reel.querySelector('input'), button = reel.querySelector('button');
-  let playing = 0;
-  const turn = to => { slider.value = to; stack.forEach((one, i) => one.classList.toggle('off', i !== to));
-    slider.setAttribute('aria-valuetext', stack[to].querySelector('figcaption').textContent);
-    look(+stack[to].dataset.images) };
-  const rest = () => { clearInterval(playing); playing = 0; button.textContent = 'Play' };
-  slider.addEventListener('input', () => { rest(); turn(+slider.value) });
-  slider.addEventListener('blur', () => playing || look(null));
-  button.addEventListener('click', () => {
-    if (playing) return rest();
-    button.textContent = 'Pause';
-    if (+slider.value === stack.length - 1) turn(0);
-    playing = setInterval(() => +slider.value < stack.length - 1 ? turn(+slider.value + 1) : rest(), 220) });
-  reel.classList.add('on');
-}
-"""
+DIGITS = 15  # of a sheet's name, which is the number of images seen
 
 
 def sheets(folder: Path) -> list[tuple[int, Path]]:
-    """(images seen, file) in order."""
-    files = [file for file in (folder / "samples").glob("*.png") if file.stem.isdigit()]
-    return sorted((int(file.stem), file) for file in files)
+    """(images seen, file) in order, however many digits a name has."""
+    files = [f for f in (folder / "samples").glob("*.png") if f.stem.isascii() and f.stem.isdigit()]
+    return sorted((int(file.stem), file) for file in files if len(file.stem) <= DIGITS)
 
 
 def chosen(frames: list[tuple[int, Path]], best: Row | None) -> list[tuple[int, Path]]:
@@ -62,37 +31,39 @@ def nearest(frames: list[tuple[int, Path]], images: float) -> tuple[int, Path]:
     return min(frames, key=lambda frame: abs(frame[0] - images))
 
 
-def film(frames: list[tuple[int, Path]], judged: list[Row], best: Row | None) -> str:
-    shown = chosen(frames, best)
+def film(frames: list[tuple[int, Path]], judged: list[Row], best: Row | None) -> Markup:
+    """A card; nothing where there are no two sheets that can be read."""
     usable = logbook.scored(judged)
     figures = []
-    for images, file in shown:
+    for images, file in chosen(frames, best):
         picture = picture_of(file, f"the same latents after {human(images)} images", SIDE, MOST)
-        words = f"<b>{human(images)} images</b>"
+        words = [tag("b", f"{human(images)} images")]
         if usable and picture:
             row = min(usable, key=lambda row: abs(row["images"] - images))
             value = measured(logbook.score(row) or 0.0, logbook.noise(row))
-            words += f" <span>{html.escape(row['ranked_by'])} {value}, judged at {human(row['images'])}</span>"
-            words += " <b>the best</b>" * bool(best and row is best and nearest(frames, best["images"])[0] == images)
+            words.append(tag("span", f"{row['ranked_by']} {value}, judged at {human(row['images'])}"))
+            if best and row is best and nearest(frames, best["images"])[0] == images:
+                words.append(tag("b", "the best"))
         if picture:
-            figures.append((images, f"{picture}<figcaption>{words}</figcaption>"))
-    if not figures:
-        return ""
+            figures.append((images, markup(picture, tag("figcaption", *words))))
+    if len(figures) < 2:
+        return Markup()
     last = len(figures) - 1
-    stack = "".join(
-        f"<figure data-images={images}{' class=off' if i < last else ''}>{words}</figure>"
-        for i, (images, words) in enumerate(figures)
+    stack = [
+        tag("figure", inside, data_images=images, class_="off" if i < last else None)
+        for i, (images, inside) in enumerate(figures)
+    ]
+    title = tag("h2", "The same latents over time", tag("span", f"{len(figures)} of {len(frames)} sheets"))
+    slider = tag(
+        "input", type="range", min=0, max=last, value=last, step=1, autocomplete="off", aria_label="images seen"
     )
-    return (
-        f"<div class='card film'><h2>The same latents over time<span>{len(figures)} of {len(frames)} sheets</span></h2>"
-        f"<div class=stack>{stack}</div><div class=reel><button type=button>Play</button>"
-        f'<input type=range min=0 max={last} value={last} step=1 autocomplete=off aria-label="images seen"></div></div>'
-    )
+    reel = tag("div", tag("button", "Play", type="button"), slider, class_="reel")
+    return tag("div", title, tag("div", *stack, class_="stack"), reel, class_="card film")
 
 
-def best_and_last(folder: Path, frames: list[tuple[int, Path]], best: Row | None) -> str:
+def best_and_last(folder: Path, frames: list[tuple[int, Path]], best: Row | None) -> Markup:
     if not frames:
-        return ""
+        return Markup()
     shown = []
     last = frames[-1]
     near = nearest(frames, best["images"]) if best else last
@@ -100,13 +71,20 @@ def best_and_last(folder: Path, frames: list[tuple[int, Path]], best: Row | None
         where = "" if near[0] == best["images"] else f", the sheet nearest to the best step, {human(best['images'])}"
         shown.append((near[1], f"Best: {human(near[0])} images{where}"))
     also = ", the sheet nearest to the best step too" if best and near == last else ""
-    shown.append((last[1], f"Last: {human(last[0])} images{also}"))
+    if len(frames) == 1:
+        title, note = (
+            "Drawn so far, and real",
+            "One sheet so far; from the second on, a time-lapse shows the same latents.",
+        )
+        shown.append((last[1], "Before it has learned anything" if last[0] == 0 else f"{human(last[0])} images{also}"))
+    else:
+        title, note = ("Last and real", "") if near == last else (
+            "Best, last and real", "Best and last are drawn from the same latents."
+        )  # fmt: skip
+        shown.append((last[1], f"Last: {human(last[0])} images{also}"))
     shown.append((folder / "samples" / "real.png", "Real faces it learned from"))
-    figures = []
-    for file, words in shown:
-        picture = picture_of(file, words, SIDE, MOST)
-        if picture:
-            figures.append(f"<figure>{picture}<figcaption>{words}</figcaption></figure>")
-    title = "Best, last and real" if near != last else "Last and real"
-    note = "<p>Best and last are drawn from the same latents.</p>" if near != last else ""
-    return f"<section><h2>{title}</h2>{note}<div class=three>{''.join(figures)}</div></section>"
+    pictures = [(picture_of(file, words, SIDE, MOST), words) for file, words in shown]
+    figures = [tag("figure", picture, tag("figcaption", words)) for picture, words in pictures if picture]
+    if not figures:
+        return Markup()
+    return tag("section", tag("h2", title), tag("p", note) if note else "", tag("div", *figures, class_="three"))

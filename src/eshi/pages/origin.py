@@ -1,7 +1,6 @@
 """What a run was made with and from: the recipe, the machine, the faces and who drew them."""
 
 import csv
-import html
 import re
 from collections import Counter
 from functools import lru_cache
@@ -10,35 +9,48 @@ from pathlib import Path
 import yaml
 
 from eshi.ground.figures import human
+from eshi.pages.page import Markup, markup, tag
 from eshi.run.logbook import Row, number
 
+LONG = 20_000  # characters of a recipe: more is cut, and shown as it stands
+ARTISTS, SITES = 24, 12  # named at most
 
-def made_of(folder: Path, rows: list[Row]) -> str:
+
+def made_of(folder: Path, rows: list[Row]) -> Markup:
     """What it was made with, and from."""
-    return (
-        f"<section><div class=grid><div class=card><h2>Recipe</h2>{recipe(folder)}</div>"
-        f"<div class='column short'>{machine(rows)}{credited(folder)}</div></div></section>"
-    )
+    beside = tag("div", machine(rows), credited(folder), class_="column short")
+    return tag("section", tag("div", recipe(folder), beside, class_="grid"))
 
 
-def recipe(folder: Path) -> str:
-    text, about = (folder / "recipe.yaml").read_text(encoding="utf-8", errors="replace"), ""
+def recipe(folder: Path) -> Markup:
+    with (folder / "recipe.yaml").open(encoding="utf-8", errors="replace") as file:
+        text = file.read(LONG)
+    about = ""
     try:
-        values = yaml.safe_load(text)
-        about = str(values.pop("about", "")).strip()
+        values = yaml.safe_load(text if len(text) < LONG else "")
+        about = values.pop("about", "")
         text = yaml.safe_dump(values, sort_keys=False, allow_unicode=True)
-    except (yaml.YAMLError, AttributeError):
+    except (yaml.YAMLError, AttributeError, RecursionError, TypeError, ValueError):
         pass  # shown as it stands
-    title, _, more = html.escape(about).partition("\n")
-    keys = re.sub(r"^( *)(\w+):", r"\1<b>\2</b>:", html.escape(text.strip()), flags=re.MULTILINE)
-    sections = "".join(f"<span>{section}</span>" for section in re.split(r"\n(?! )", keys))
-    return f"<p>{title}</p><p>{more}</p><pre>{sections}</pre>"
+    title, _, more = about.strip().partition("\n") if isinstance(about, str) else ("", "", "")
+    sections = [tag("span", *keys(section)) for section in re.split(r"\n(?! )", text.strip())]
+    words = [tag("p", paragraph) for paragraph in (title, more) if paragraph]
+    return tag("div", tag("h2", "Recipe"), *words, tag("pre", *sections), class_="card")
 
 
-def machine(rows: list[Row]) -> str:
+def keys(section: str) -> list[Markup]:
+    """Lines of YAML, their keys set off."""
+    lines = []
+    for line in section.splitlines(keepends=True):
+        key = re.match(r"( *)(\w+)(?=:)", line)
+        lines.append(markup(key[1], tag("b", key[2]), line[key.end() :]) if key else markup(line))
+    return lines
+
+
+def machine(rows: list[Row]) -> Markup:
     starts = [row for row in rows if row.get("event") == "started"]
     if not starts:
-        return ""
+        return Markup()
     last = starts[-1]
     faces = last.get("faces") and f"{last['faces']}"
     parts = (("train", "to learn from"), ("held_out", "held out"))
@@ -51,26 +63,30 @@ def machine(rows: list[Row]) -> str:
         "faces": ": ".join(filter(None, (faces, ", ".join(counts)))),
         "starts": len(starts) if len(starts) > 1 else None,
     }
-    items = "".join(f"<dt>{key}</dt><dd>{html.escape(str(value))}</dd>" for key, value in facts.items() if value)
-    return f"<div class=card><h2>Machine and faces</h2><dl>{items}</dl></div>"
+    items = [markup(tag("dt", key), tag("dd", value)) for key, value in facts.items() if value]
+    return tag("div", tag("h2", "Machine and faces"), tag("dl", *items), class_="card")
 
 
-def credited(folder: Path) -> str:
-    title = "<div class=card><h2>Credits of the data</h2>"
-    table = folder / "CREDITS.csv"
-    if not table.exists():
-        return f"{title}<p>None: the faces of this run had no catalogue that says where they came from.</p></div>"
-    pictures, faces, artists, sites = tally(table, table.stat().st_mtime_ns)
-    shown = artists.most_common(24)
-    names = "".join(f"<span>{html.escape(name)} <b>{count:,}</b></span>" for name, count in shown)
-    more = f" The {len(shown)} with the most are shown." if len(artists) > len(shown) else ""
+def credited(folder: Path) -> Markup:
+    title, table = tag("h2", "Credits of the data"), folder / "CREDITS.csv"
+    if not table.is_file():
+        words = "None: the faces of this run had no catalogue that says where they came from."
+        return tag("div", title, tag("p", words), class_="card")
+    try:
+        pictures, faces, artists, sites = tally(table, table.stat().st_mtime_ns)
+    except (OSError, csv.Error) as error:
+        return tag("div", title, tag("p", f"CREDITS.csv cannot be read: {error}"), class_="card")
+    shown = artists.most_common(ARTISTS)
+    names = [tag("span", f"{name} ", tag("b", f"{count:,}")) for name, count in shown]
     known = f"{len(artists):,} known artist{'s' * (len(artists) != 1)}"
-    of = f" of {html.escape(', '.join(sites))}" if sites else ""
-    return (
-        f"{title}<p>{faces:,} faces from {pictures:,} pictures{of} by {known}. The pictures "
-        f"belong to those who drew them.{more}</p><div class=tags>{names}</div>"
-        "<p><code>CREDITS.md</code> and <code>CREDITS.csv</code> beside this page name every picture.</p></div>"
+    of = f" of {', '.join(sites)}" if sites else ""
+    words = f"{faces:,} faces from {pictures:,} pictures{of} by {known}. The pictures belong to those who drew them."
+    if len(artists) > len(shown):
+        words += f" The {len(shown)} with the most are shown."
+    where = tag(
+        "p", tag("code", "CREDITS.md"), " and ", tag("code", "CREDITS.csv"), " beside this page name every picture."
     )
+    return tag("div", title, tag("p", words), tag("div", *names, class_="tags") if names else "", where, class_="card")
 
 
 @lru_cache(maxsize=4)
@@ -78,6 +94,7 @@ def tally(table: Path, changed: int) -> tuple[int, int, Counter[str], list[str]]
     """Pictures, faces, pictures by artist, sites."""
     with table.open(newline="", encoding="utf-8", errors="replace") as file:
         rows = list(csv.DictReader(file))
-    faces = sum(int(row["faces"]) for row in rows if (row.get("faces") or "").isdigit())
+    counts = [row.get("faces") or "" for row in rows]
+    faces = sum(int(count) for count in counts if re.fullmatch("[0-9]{1,9}", count))
     artists = Counter(row["artist"] for row in rows if row.get("artist"))
-    return len(rows), faces, artists, sorted({row["site"] for row in rows if row.get("site")})
+    return len(rows), faces, artists, sorted({row["site"] for row in rows if row.get("site")})[:SITES]

@@ -1,8 +1,11 @@
-"""What all reports share: the style, the page around them, bars, and pictures that lie in the page."""
+"""What all reports share: markup, the page around it, bars, and pictures that lie in the page."""
 
 import base64
+import hashlib
 import html
-from collections.abc import Iterable
+import re
+import stat
+from collections.abc import Mapping
 from functools import lru_cache
 from pathlib import Path
 
@@ -10,82 +13,91 @@ from PIL import Image
 
 from eshi.ground.image import Unreadable, decode, encode, fit
 
-STYLE = """
-:root { color-scheme: light dark; --paper: #fbfaf7; --card: #fff; --ink: #23212a; --soft: #6d6a76; --line: #e5e1da;
-  --accent: #b4435f; }
-@media (prefers-color-scheme: dark) { :root { --paper: #17161b; --card: #201f26; --ink: #ecebf0; --soft: #9a97a5;
-  --line: #34323c; --accent: #f08ba5; } }
-* { box-sizing: border-box }
-body { margin: 0; background: var(--paper); color: var(--ink); font: 16px/1.55 system-ui, "Segoe UI", "Hiragino Sans",
-  "Noto Sans CJK JP", sans-serif; -webkit-text-size-adjust: 100% }
-main { max-width: 72rem; margin: 0 auto; padding: clamp(1.25rem, 4vw, 3.5rem) clamp(1rem, 4vw, 2.5rem) }
-h1 { font-size: clamp(1.7rem, 4.5vw, 2.6rem); line-height: 1.15; letter-spacing: -.02em; margin: 0; font-weight: 650;
-  overflow-wrap: anywhere }
-h2 { font-size: 1.15rem; margin: 0; font-weight: 620 }
-h2 span { color: var(--soft); font-weight: 400; margin-left: .4em; font-variant-numeric: tabular-nums }
-p { margin: .35rem 0 0; color: var(--soft); max-width: 60ch }
-.lead { font-size: 1.05rem; margin-top: .6rem } .lead b { color: var(--ink); font-weight: 600 }
-section { margin-top: 2.75rem }
-.cards { display: grid; grid-template-columns: repeat(auto-fit, minmax(min(100%, 19rem), 1fr)); gap: 1rem;
-  align-items: start }
-.card { background: var(--card); border: 1px solid var(--line); border-radius: .8rem; padding: 1.1rem 1.2rem }
-.card h2 { font-size: .95rem; margin-bottom: .6rem }
-.row { display: grid; grid-template-columns: 7.6rem 1fr 3.8rem; gap: .7rem; align-items: center; font-size: .88rem;
-  padding: .1rem 0 }
-.row a { color: inherit; text-decoration: none } .row a:hover { color: var(--accent) }
-.row i { display: block; height: .55rem; border-radius: .3rem; background: var(--accent); min-width: 2px;
-  box-shadow: inset 0 0 0 1px rgb(128 128 128 / .5) }
-.row b { text-align: right; font-weight: 450; color: var(--soft); font-variant-numeric: tabular-nums }
-.tags { display: flex; flex-wrap: wrap; gap: .4rem } .tags span { border: 1px solid var(--line); border-radius: 1rem;
-  padding: .1rem .65rem; font-size: .85rem; overflow-wrap: anywhere } .tags b { color: var(--soft); font-weight: 400 }
-.sheet { display: grid; grid-template-columns: repeat(auto-fill, minmax(4.6rem, 1fr)); gap: .35rem; margin-top: .9rem }
-.pairs { grid-template-columns: repeat(auto-fill, minmax(10.4rem, 1fr)); gap: .7rem }
-figure { margin: 0 } .pair { display: grid; grid-template-columns: 1fr 1fr; gap: .2rem; background: var(--card);
-  border: 1px solid var(--line); border-radius: .6rem; padding: .35rem }
-figcaption { grid-column: 1 / -1; font-size: .75rem; color: var(--soft); text-align: center;
-  font-variant-numeric: tabular-nums }
-img { display: block; width: 100%; aspect-ratio: 1; object-fit: cover; border-radius: .35rem; background: var(--line) }
-.pair img:first-of-type { opacity: .62 }
-ul { color: var(--soft); font-size: .88rem; padding-left: 1.1rem; overflow-wrap: anywhere }
-footer { margin-top: 3.5rem; color: var(--soft); font-size: .85rem }
-"""
+LONGEST = 2_000  # characters of one text in a page
+# Control characters, halves of characters, and what turns the direction of the words around a name.
+UNSEEN = re.compile("[\0-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
+VOID = {"img", "input", "meta"}  # elements that hold nothing and are not closed
 
 
-def page(title: str, body: Iterable[str], style: str = "") -> str:
-    """A whole page of its own; `title` and `body` are HTML, `style` is what only this page needs."""
-    return (
-        '<!doctype html><html lang="en"><meta charset="utf-8">'
-        '<meta name="viewport" content="width=device-width, initial-scale=1">'
-        f"<title>{title}</title><style>{STYLE}{style}</style><main>{''.join(body)}</main></html>\n"
+class Markup(str):
+    """HTML that may stand in a page as it is. Any other text that comes into one is escaped."""
+
+
+def markup(*parts: object) -> Markup:
+    """The parts one after the other. What is not Markup is words, whoever wrote them."""
+    return Markup("".join(part if isinstance(part, Markup) else escaped(str(part)) for part in parts))
+
+
+def escaped(text: str) -> str:
+    return html.escape(UNSEEN.sub("\ufffd", cut(text)))
+
+
+def cut(text: str) -> str:
+    return text if len(text) <= LONGEST else text[: LONGEST - 1] + "…"
+
+
+def tag(name: str, /, *inside: object, **attributes: object) -> Markup:
+    """An element. `class_` is class, `data_end` data-end; True is an attribute without value, None or False none."""
+    there = ((key.rstrip("_").replace("_", "-"), value) for key, value in attributes.items())
+    given = "".join(
+        f" {key}" if value is True else f' {key}="{html.escape(UNSEEN.sub("", str(value)))}"'
+        for key, value in there
+        if value is not None and value is not False
     )
+    return Markup(f"<{name}{given}>" + ("" if name in VOID else f"{markup(*inside)}</{name}>"))
 
 
-def bars(title: str, counts: dict[str, int], links: dict[str, str], colours: dict[str, str] | None = None) -> str:
+@lru_cache
+def asset(name: str) -> str:
+    """A file of this room: the styles and scripts of the pages."""
+    return Path(__file__).with_name(name).read_text(encoding="utf-8")
+
+
+def page(title: str, *body: object, styles: tuple[str, ...] = (), script: str = "") -> bytes:
+    """A whole page of its own. It may fetch nothing, and no script but its own `script` can run in it."""
+    code = asset(script) if script else ""
+    mine = f"'sha256-{base64.b64encode(hashlib.sha256(code.encode()).digest()).decode()}'" if code else "'none'"
+    policy = f"default-src 'none'; img-src data:; style-src 'unsafe-inline'; script-src {mine}; base-uri 'none'"
+    whole = tag(
+        "html",
+        tag("meta", charset="utf-8"),
+        tag("meta", http_equiv="Content-Security-Policy", content=policy),
+        tag("meta", name="viewport", content="width=device-width, initial-scale=1"),
+        tag("title", title),
+        tag("style", Markup("".join(map(asset, ("page.css", *styles))))),
+        tag("main", *body),
+        tag("script", Markup(code)) if code else "",
+        lang="en",
+    )
+    return f"<!doctype html>{whole}\n".encode()
+
+
+def bars(title: str, counts: Mapping[str, int], labels: Mapping[str, Markup], colours: Mapping[str, str]) -> Markup:
+    """A card of counts; a name may have a label of its own and a colour."""
     most = max(counts.values(), default=1)
     rows = []
     for name, count in counts.items():
-        style = f"width:{100 * count / most:.1f}%" + (f";background:{colours[name]}" if colours else "")
-        label = links.get(name) or html.escape(name)
-        rows.append(f'<div class=row><span>{label}</span><i style="{style}"></i><b>{count:,}</b></div>')
-    return f"<div class=card><h2>{title}</h2>{''.join(rows)}</div>"
+        style = f"width:{100 * count / most:.1f}%" + (f";background:{colours[name]}" if name in colours else "")
+        label = tag("span", labels.get(name, name))
+        rows.append(tag("div", label, tag("i", style=style), tag("b", f"{count:,}"), class_="row"))
+    return tag("div", tag("h2", title), *rows, class_="card")
 
 
-def inlined(webp: bytes, words: str) -> str:
-    return img(base64.b64encode(webp).decode(), words, " loading=lazy")
+def img(webp: str, words: str, lazy: bool = False) -> Markup:
+    """A picture whose bytes (base64) lie in the page; `words` are shown where it cannot be."""
+    source, words = f"data:image/webp;base64,{webp}", cut(words.strip())
+    return tag("img", src=source, title=words, alt=words, loading="lazy" if lazy else None)
 
 
-def img(data: str, words: str, more: str = "") -> str:
-    words = html.escape(words.strip(), quote=True)
-    return f'<img src="data:image/webp;base64,{data}" title="{words}" alt="{words}"{more}>'
-
-
-def picture_of(file: Path, words: str, side: int, most: int) -> str:
+def picture_of(file: Path, words: str, side: int, most: int) -> Markup:
     """A picture file in the page: at most `side` px wide or high and `most` bytes; nothing if it cannot be read."""
     try:
         state = file.stat()
+        if not stat.S_ISREG(state.st_mode):
+            return Markup()
         data = shrunk(file, state.st_mtime_ns, state.st_size, side, most)
     except (OSError, Unreadable):
-        return ""
+        return Markup()
     return img(data, words)
 
 
@@ -95,7 +107,11 @@ def shrunk(file: Path, changed: int, size: int, side: int, most: int) -> str:
     height, width = pixels.shape[:2]
     while True:
         scale = min(1.0, side / max(width, height))
-        fitted = fit(Image.fromarray(pixels), (round(width * scale), round(height * scale))) if scale < 1 else pixels
+        fitted = (
+            fit(Image.fromarray(pixels), (round(width * scale) or 1, round(height * scale) or 1))
+            if scale < 1
+            else pixels
+        )
         for quality in (82, 70, 55, 40):
             webp = encode(fitted, "webp", quality=quality, method=2)
             if len(webp) <= most:

@@ -1,143 +1,189 @@
 """The page of a run: how it learned, which step was its best, what it draws, and from what. Rewritten as it trains."""
 
-import html
 import json
 import shlex
 import time
 from pathlib import Path
 
 import eshi
+from eshi import recipe
 from eshi.ground.errors import EshiError
 from eshi.ground.figures import human
 from eshi.ground.files import write
-from eshi.pages import curves, lapse
-from eshi.pages.curves import Curve, Scene, chart, curve
-from eshi.pages.headline import head
+from eshi.pages import lapse
+from eshi.pages.chart import Chart, Scene, chart, in_words, states
+from eshi.pages.curves import Curve, bands, curve
+from eshi.pages.headline import head, sentence
 from eshi.pages.origin import made_of
-from eshi.pages.page import page, picture_of
+from eshi.pages.page import Markup, page, picture_of, tag
 from eshi.run import logbook
 from eshi.run.logbook import Row, number
 
 COLOURS = [f"var(--c{i})" for i in range(1, 6)]
 TERMS = ("r1", "r2", "gp")  # of a loss, drawn beside the two sums
-STYLE = """
-.grid { display: grid; grid-template-columns: repeat(auto-fit, minmax(min(100%, 27rem), 1fr)); gap: 1rem }
-.tiles { display: flex; flex-wrap: wrap; gap: 1rem 2.6rem; margin-top: 1.6rem }
-.tiles div { font-size: .85rem; color: var(--soft); max-width: 17rem } .tiles b { display: block; color: var(--ink);
-  font-size: 1.5rem; font-weight: 620; letter-spacing: -.015em; line-height: 1.25; font-variant-numeric: tabular-nums }
-.tiles .best b { color: var(--accent) }
-.why { border-left: .25rem solid var(--c2); padding: .1rem 0 .1rem 1rem; margin-top: 1.6rem }
-.why p { color: var(--ink) }
-.go { margin-top: 1.4rem } code, pre { font: .86em/1.5 ui-monospace, "Cascadia Mono", Menlo, Consolas, monospace }
-code { background: var(--card); border: 1px solid var(--line); border-radius: .35rem; padding: .1rem .4rem;
-  overflow-wrap: anywhere }
-pre { margin: .6rem 0 0; columns: 11rem; white-space: pre-wrap; overflow-wrap: anywhere;
-  color: var(--soft) } pre b { color: var(--ink); font-weight: 560 } pre span { display: block; break-inside: avoid }
-p + .tags { margin: .7rem 0 }
-dl { margin: 0; display: grid; grid-template-columns: auto 1fr; gap: .3rem 1.1rem; font-size: .88rem }
-dt { color: var(--soft) } dd { margin: 0; overflow-wrap: anywhere } .card + .card { margin-top: 0 }
-.column { display: grid; gap: 1rem; min-width: 0 } .column.short { align-content: start }
-h2 + .three, p + .three { margin-top: .9rem }
-.three { display: grid; grid-template-columns: repeat(auto-fit, minmax(min(100%, 19rem), 1fr)); gap: 1rem }
-.three img, .wide img { aspect-ratio: auto } .three figcaption, .wide figcaption { font-size: .85rem; text-align: left;
-  margin-top: .4rem } .wide { max-width: 46rem; margin-top: .9rem } .log { list-style: none; padding: 0 }
-.log li { padding: .35rem 0; border-top: 1px solid var(--line) } .log b { color: var(--ink); font-weight: 560 }
-"""
+VARIED = ("precision", "recall", "coverage", "diversity")
+TOLD = 40  # events, the latest
+NEAR_ZERO = 0.1  # precision and recall below which a reader needs to know why
+ABSURD = 100  # times as far as unseen faces: what was divided by a distance of next to nothing
 
 
 def run_report(folder: Path | str) -> Path:
     """report.html in the run's folder, from whatever the run has left there so far."""
     folder = Path(folder)
-    if not (folder / "recipe.yaml").exists():
+    try:
+        content = whole(folder)
+    except EshiError:
+        raise
+    except Exception as error:  # whoever wrote these files: a page never ends what called for it
+        what = f"cannot make the page of {folder}: {type(error).__name__}: {error}"
+        raise EshiError(what, "a file there is not as eshi writes it; --debug shows where it stumbled", 1) from error
+    return write(folder / "report.html", content)
+
+
+def whole(folder: Path) -> bytes:
+    if not (folder / "recipe.yaml").is_file():
         raise EshiError(f"{folder} holds no recipe.yaml: no run", "eshi runs lists the runs; eshi faces is for faces")
-    rows = logbook.log(folder)
+    rows = [row for row in logbook.log(folder) if row["images"] >= 0]
     judged = logbook.judgements(rows)
     best = logbook.best_of(judged)
     state = logbook.state(folder, rows)
     scene = Scene(
         end=max((float(row["images"]) for row in rows), default=0.0),
-        bands=curves.bands(judged),
+        bands=bands(judged),
         best=best["images"] if best else None,
         backs=[row["images"] for row in rows if row.get("event") == "rolled back"],
     )
-    name = html.escape(folder.resolve().name)
-    frames = lapse.sheets(folder)
-    body = [
-        head(folder, name, state, rows, judged, best),
-        figures(frames, rows, judged, best, scene),
+    frames, coming = lapse.sheets(folder), to_come(folder, state)
+    made = f"Made by eshi {eshi.__version__} on {time.strftime('%Y-%m-%d at %H:%M')}."
+    again = " The run goes on: reload this page for the newest." if state == "training" else ""
+    return page(
+        f"{folder.resolve().name}: run",
+        head(folder, state, rows, judged, best, coming),
+        figures(frames, rows, judged, best, scene, coming),
         lapse.best_and_last(folder, frames, best),
         nearest(folder),
         happened(rows),
         made_of(folder, rows),
-        f"<footer>Made by eshi {eshi.__version__} on {time.strftime('%Y-%m-%d at %H:%M')}.",
-        " The run goes on: reload this page for the newest." * (state == "training"),
-        f"</footer><script>(() => {{{curves.SCRIPT}{lapse.SCRIPT}}})()</script>",
-    ]
-    return write(folder / "report.html", page(f"{name}: run", body, curves.STYLE + lapse.STYLE + STYLE).encode())
+        tag("footer", made, again),
+        styles=("run.css",),
+        script="run.js",
+    )
 
 
-def figures(frames: list[tuple[int, Path]], rows: list[Row], judged: list[Row], best: Row | None, scene: Scene) -> str:
+def to_come(folder: Path, state: str) -> str:
+    """What the recipe lets one expect of a run that has little to show."""
+    try:
+        found = recipe.load(folder / "recipe.yaml")
+    except EshiError:
+        return ""
+    if not found.judge.every:
+        return "The recipe asks for no judgements (judge.every is 0)."
+    lines = f"a line of figures every {human(found.every.log)} images, and a judgement every {human(found.judge.every)}"
+    return f"The recipe asks for {lines}." if state in ("training", "stopped") else ""
+
+
+def figures(
+    frames: list[tuple[int, Path]], rows: list[Row], judged: list[Row], best: Row | None, scene: Scene, coming: str
+) -> Markup:  # fmt: skip
+    """The time-lapse and the charts; what has one value only stands in words."""
+    film = lapse.film(frames, judged, best)
+    there = [one for one in charts(rows, judged, best) if one.curves]
+    lines = [chart(one, scene) for one in there if one.drawable]
+    single = [in_words(one) for one in there if not one.drawable]
+    if single:
+        said = f"One value of each so far: a curve needs two. {coming}".strip()
+        lines.append(
+            tag("div", tag("h2", "First figures"), tag("p", said), tag("dl", *single, class_="first"), class_="card")
+        )
+    if not film and not lines:
+        return tag("section", tag("p", f"No figures yet. {coming}".strip()))
+    beside = [tag("div", *lines[:2], class_="column")] if film else lines[:2]
+    return tag("section", states(scene), tag("div", film, *beside, *lines[2:], class_="grid"))
+
+
+def charts(rows: list[Row], judged: list[Row], best: Row | None) -> list[Chart]:
     training = [row for row in rows if "event" not in row and not row.get("ranked_by")]
     key = judged[-1]["ranked_by"] if judged else ""
     spot = (float(best["images"]), logbook.score(best) or 0.0, logbook.noise(best) or 0.0) if best else None
-    others = sorted({name[:-6] for row in judged for name in row if name.endswith("_noise")} - {key})
-    scores = [curve(judged, key, "var(--accent)", "")]
+    scores = curve(judged, key, "var(--accent)", "")
     opinion = coloured(training, ("D(real)", "D(real)"), ("D(fake)", "D(fake)"))
-    varied = coloured(judged, *((name, name) for name in ("precision", "recall", "coverage", "diversity")))
     losses = coloured(training, ("loss_d", "D"), ("loss_g", "G"), *((term, term) for term in TERMS))
+    varied = coloured(judged, *((name, name) for name in VARIED))
     told = coloured(judged, ("separation", "drawn"), ("memory", "held out"))  # areas under ROC curves
     gradients = coloured(judged, ("gradient_d", "D"), ("gradient_g", "G"))
-    charts = [
-        chart("Score", f"{html.escape(key)}, lower is better", scores, scene, best=spot, positive=True),
-        chart("D's opinion", "probability of being real", opinion, scene, (0, 1)),
-        chart("Losses", "of D and of G", losses, scene),
-        chart("Faithful and varied", "1 at best; diversity against the real faces'", varied, scene, (0, 1)),
-        *(chart(html.escape(other), "", coloured(judged, (other, "")), scene, positive=True) for other in others),
-        chart("What D tells apart", "0.5 is guessing", told, scene, (0.5, 1)),
-        chart("Gradients", "their norms", gradients, scene, positive=True),
-        chart("Speed", "images/s", coloured(training, ("images/s", "")), scene),
+    unlike = "1 at best; diversity against the real faces'"
+    return [
+        Chart("Score", f"{key}, lower is better", [scores] if scores else [], best=spot, positive=True),
+        Chart("D's opinion", "probability of being real", opinion, around=(0, 1)),
+        Chart("Losses", "of D and of G", losses),
+        Chart("Faithful and varied", unlike, varied, around=(0, 1), said=early(judged)),
+        Chart("What D tells apart", "0.5 is guessing", told, around=(0.5, 1)),
+        Chart("Gradients", "their norms", gradients, positive=True),
+        Chart("Speed", "images/s", coloured(training, ("images/s", ""))),
     ]
-    film = lapse.film(frames, judged, best)
-    charts = list(filter(None, charts))
-    if not film and not charts:
-        return "<section><p>No figures yet: the first come with the first lines of log.jsonl.</p></section>"
-    beside = f"<div class=column>{''.join(charts[:2])}</div>" if film else "".join(charts[:2])
-    return f"<section>{curves.states(scene)}<div class=grid>{film}{beside}{''.join(charts[2:])}</div></section>"
 
 
-def coloured(rows: list[Row], *named: tuple[str, str]) -> list[Curve | None]:
+def coloured(rows: list[Row], *named: tuple[str, str]) -> list[Curve]:
     """A curve of each key, under the name that stands beside it."""
-    return [curve(rows, key, colour, name) for colour, (key, name) in zip(COLOURS, named, strict=False)]
+    found = [curve(rows, key, colour, name) for colour, (key, name) in zip(COLOURS, named, strict=False)]
+    return [one for one in found if one]
 
 
-def nearest(folder: Path) -> str:
-    title = "<section><h2>Nearest training faces</h2>"
-    try:
-        found = json.loads((folder / "neighbours.json").read_text(encoding="utf-8"))
-        words = html.escape(str(found.get("text") or ""))
-    except (OSError, ValueError, AttributeError):
-        if not (folder / "last.pt").exists():
-            return ""
-        run = html.escape(shlex.quote(str(folder)))
-        words = f"Does it copy? <code>eshi judge {run}</code> finds the training faces nearest to its drawings."
-        return f"{title}<p>{words}</p></section>"
-    picture = picture_of(folder / "neighbours.png", "drawings over the training faces nearest to them", 1100, 300_000)
-    after = f"After {human(found['images'])} images, the" if number(found.get("images")) else "The"
-    note = f"{after} drawings that come nearest to a training face, each over that face."
-    shown = f"<figure class=wide>{picture}<figcaption>{note}</figcaption></figure>" if picture else ""
-    return f"{title}<p>{words}</p>{shown}</section>"
-
-
-def happened(rows: list[Row]) -> str:
-    """Starts, ends, warnings and steps back, where there is more to tell than one start and one end."""
-    told = [row for row in rows if row.get("event") in ("started", "finished", "stopped", "rolled back", "warned")]
-    if [row["event"] for row in told] in ([], ["started"], ["started", "finished"], ["started", "stopped"]):
+def early(judged: list[Row]) -> str:
+    """Why precision and recall stay near 0, as long as they do."""
+    if not any(number(row.get(name)) is not None for row in judged for name in ("precision", "recall")):
         return ""
-    items = []
-    for row in told:
-        said = [str(row[key]).rstrip(".") for key in ("why", "evidence", "try") if row.get(key)]
-        if row["event"] == "started" and number(row.get("length")):
-            said.append(f"for {human(row['length'])} images")
-        words = html.escape(". ".join(said))
-        items.append(f"<li><b>{human(row['images'])} images: {row['event']}</b> {words}</li>")
-    return f"<section><h2>What happened</h2><ul class=log>{''.join(items)}</ul></section>"
+    if any((number(judged[-1].get(name)) or 0) > NEAR_ZERO for name in ("precision", "recall")):
+        return ""
+    return (
+        "Near 0 early in training is no fault: precision, recall and coverage count drawings that lie as near to real "
+        "faces as those do to one another. Until some do, only the score shows progress."
+    )
+
+
+def nearest(folder: Path) -> Markup:
+    """The drawings that lie nearest to training faces, and whether that means copying."""
+    title, file = tag("h2", "Nearest training faces"), folder / "neighbours.json"
+    try:
+        found = json.loads(file.read_text(encoding="utf-8")) if file.is_file() else None
+    except (OSError, ValueError, RecursionError):
+        found = None
+    if not isinstance(found, dict):
+        if not (folder / "last.pt").exists():
+            return Markup()
+        command = tag("code", f"eshi judge {shlex.quote(str(folder))}")
+        return tag(
+            "section", title, tag("p", "Does it copy? ", command, " finds the training faces nearest to its drawings.")
+        )
+    ratio, said = number(found.get("nearest")), found.get("text")
+    if not said or (ratio is not None and ratio > ABSURD):
+        said = (
+            "Whether it copies cannot be said in figures: too few faces were held out to know how near unseen faces "
+            "come. Look for yourself."
+        )
+    picture = picture_of(folder / "neighbours.png", "drawings over the training faces nearest to them", 1100, 300_000)
+    images = number(found.get("images"))
+    after = "The" if images is None else f"After {human(images)} images, the"
+    note = tag("figcaption", f"{after} drawings that come nearest to a training face, each over that face.")
+    return tag("section", title, tag("p", said), tag("figure", picture, note, class_="wide") if picture else "")
+
+
+def happened(rows: list[Row]) -> Markup:
+    """Starts, stops, ends, warnings and steps back, where there is more to tell than one start and its end."""
+    told = [row for row in rows if row.get("event") in logbook.EVENTS]
+    if [row["event"] for row in told] in ([], ["started"], ["started", "finished"]):
+        return Markup()
+    items, length = [], None
+    for place, row in enumerate(told):
+        event, said = row["event"], [sentence(row[key]) for key in ("why", "evidence") if row.get(key)]
+        if row.get("try"):
+            said.append(f"To try: {sentence(row['try'], capital=False)}")
+        if event == "started":
+            event = "went on" if place else event
+            if number(row.get("length")) and row["length"] != length:
+                length = row["length"]
+                said.append(f"For {human(length)} images.")
+        items.append(tag("li", tag("b", f"{human(row['images'])} images: {event}."), " ".join(said)))
+    earlier = len(items) - TOLD
+    before = tag("li", f"{earlier:,} earlier events stand in log.jsonl.") if earlier > 0 else ""
+    return tag("section", tag("h2", "What happened"), tag("ul", before, *items[-TOLD:], class_="log"))
