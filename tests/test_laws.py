@@ -28,7 +28,7 @@ run         checkpoint logbook folder
 artist
 judging     metrics features judge guard watch compare
 pages       page curves chart lapse origin headline faces run
-training    losses augment pupils course loop
+training    losses augment pupils learn start course loop
 explore     latent page features measures expression directions *
 verbs       demo
 cli         command *

@@ -34,8 +34,9 @@ Beta = Annotated[float, Range(0, below=1)]
 Side = Annotated[int, Range(6, 1024)]  # px
 NAMED = "write letters, digits, spaces and . , ( ) + - _, for example name: mine"
 Name = Annotated[str, Form(r"\w[\w .,()+-]{0,79}", "a name for a run", NAMED)]
-LENGTHS = "for example 300, 400k, 2.5M or 20epochs"
-Length = Annotated[str, Form(r"[0-9]{1,12}(\.[0-9]{1,9})?([kM]?|epochs?)", "a length", LENGTHS)]
+LENGTHS = "for example 300, 400k, 2.5M, 20epochs, 30min or 1h30"
+TIME = r"([0-9]{1,3}(?:\.[0-9]{1,3})?)h(?:([0-9]{1,2})(?:min)?)?|([0-9]{1,4}(?:\.[0-9])?)min|([0-9]{1,6})s"
+Length = Annotated[str, Form(rf"[0-9]{{1,12}}(\.[0-9]{{1,9}})?([kM]?|epochs?)|{TIME}", "a length", LENGTHS)]
 Source = Annotated[str, Form(SOURCE, "the file or package of a plugin", "for example my.py")]
 
 
@@ -119,8 +120,19 @@ class Recipe:
     def width_height(self) -> tuple[int, int]:
         return (self.size, self.size) if isinstance(self.size, int) else self.size
 
+    @property
+    def seconds(self) -> float:
+        """Of a length given in time; 0 for any other."""
+        found = re.fullmatch(TIME, self.images)
+        hours, more, minutes, seconds = (float(part or 0) for part in found.groups()) if found else (0.0,) * 4
+        return 3600 * hours + 60 * (more + minutes) + seconds
+
     def length(self, epoch: int) -> int:
         """The number of images to train on, `epoch` being the size of the face set."""
+        if self.seconds:
+            raise EshiError(
+                f"a length of {self.images} is not counted in images yet", "training does that at its start"
+            )
         number, unit = re.fullmatch(r"([\d.]+)([kM]?|epochs?)", self.images).groups()  # type: ignore[union-attr]
         return int(float(number) * {"": 1, "k": 1_000, "M": 1_000_000}.get(unit, epoch))
 

@@ -143,7 +143,7 @@ def length(folder: Path, rows: list[Row]) -> int | None:
         found = recipe.load(folder / "recipe.yaml")
     except EshiError:
         return None
-    return None if "epoch" in found.images else found.length(0)
+    return None if "epoch" in found.images or found.seconds else found.length(0)
 
 
 def state(folder: Path, rows: list[Row]) -> str:

@@ -36,8 +36,9 @@ SHOWN = {"epoch": "epoch", "loss_d": "D", "loss_g": "G", "D(real)": "D(real)", "
 class Course:
     """`step` is where the run stands, `last` where it ends; `with` begins it, `after` is called behind every step."""
 
-    def __init__(self, run: Run, who: Pupils, faces: FaceSet, engine: Engine):
+    def __init__(self, run: Run, who: Pupils, faces: FaceSet, engine: Engine, begun: str = ""):
         self.run, self.who, self.faces, self.engine, self.recipe = run, who, faces, engine, run.recipe
+        self.begun = begun  # whose weights it began with
         self.batch, self.length = self.recipe.batch, self.recipe.length(len(faces))
         self.last = -(-self.length // self.batch)
         self.fixed = who.G.draw(SHEET, self.recipe.seed)
@@ -91,7 +92,7 @@ class Course:
         self.event(
             "started", machine=self.engine.describe(), threads=threads, length=self.length,
             eshi=eshi.__version__, torch=torch.__version__, faces=str(self.faces.path.resolve()),
-            train=len(self.faces), held_out=len(self.faces.held_out),
+            train=len(self.faces), held_out=len(self.faces.held_out), **({"from": self.begun} if self.begun else {}),
         )  # fmt: skip
         self.watch = Watch(self.recipe, self.faces, self.engine, rows)
         if stopped and self.recipe.guard.action == "rollback":

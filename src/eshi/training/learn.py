@@ -1,0 +1,67 @@
+"""One step of learning. Its randomness is keyed by (seed, step), so a run goes on as if it had not been stopped."""
+
+import torch
+from torch import Tensor, nn
+
+from eshi.gather.faceset import FaceSet
+from eshi.networks.engine import Engine, seed_everything
+from eshi.recipe import Recipe
+from eshi.training.losses import Terms, total
+from eshi.training.pupils import Pupils, Teacher
+
+
+def learn(recipe: Recipe, engine: Engine, who: Pupils, faces: FaceSet, step: int) -> Terms:
+    """One step: the teachers' turn, G's turn, the average. What came out is returned, detached."""
+    seed_everything(recipe.seed, step + 1)  # 0 made the weights
+    d_turn, g_turn = step % recipe.d_every == 0, step % recipe.g_every == 0
+    terms: Terms = {}
+    aims: Terms = {}  # what G minimises
+    batch = engine.put(faces.batch(recipe.seed, step, recipe.batch))
+    shown = [shown_to(teacher, batch, engine) for teacher in who.teachers]
+    with engine.autocast(), torch.set_grad_enabled(g_turn):
+        fake = who.G(who.G.draw(recipe.batch))  # one drawing serves all turns
+    for teacher, real in zip(who.teachers, shown, strict=True):
+        loss, D = teacher.loss, teacher.D
+        with engine.autocast(), torch.set_grad_enabled(g_turn):
+            seen = teacher.see(fake) if teacher.frozen_part else None
+        if d_turn:
+            with engine.autocast():
+                drawn = teacher.augment(fake.detach()) if seen is None else seen.detach()
+                told = teacher.named(loss.d(D.requires_grad_(True), real, drawn))
+            terms |= told | teacher.named({"loss_d": descend(teacher.opt, told)})
+        if g_turn:
+            with engine.autocast():  # G's turn needs no gradients of D's own weights
+                told = loss.g(D.requires_grad_(False), real, teacher.augment(fake) if seen is None else seen)
+            aims |= {name: teacher.weight * term for name, term in teacher.named(told).items()}
+    if g_turn:
+        terms |= aims | {"loss_g": descend(who.opt_G, aims)}
+        if who.G_ema is not who.G:
+            half_life = min(recipe.ema, 0.05 * (step + 1) * recipe.batch)  # short at first, while G changes fast
+            follow(who.G_ema, who.G, 0.5 ** (recipe.batch * recipe.g_every / half_life))
+    return {name: term.detach() for name, term in terms.items()}
+
+
+@torch.no_grad()
+def shown_to(teacher: Teacher, batch: Tensor, engine: Engine) -> Tensor:
+    """Real faces as this teacher looks at them."""
+    if not teacher.frozen_part:
+        shown: Tensor = teacher.augment(batch)
+        return shown
+    with engine.autocast():
+        return teacher.see(batch)
+
+
+def descend(optimizer: torch.optim.Optimizer, terms: Terms) -> Tensor:
+    loss = total(terms)
+    optimizer.zero_grad(set_to_none=True)
+    loss.backward()  # type: ignore[no-untyped-call]
+    optimizer.step()
+    return loss.detach()
+
+
+@torch.no_grad()
+def follow(G_ema: nn.Module, G: nn.Module, keep: float) -> None:
+    """G_ema = keep x G_ema + (1 - keep) x G, batch-norm statistics included."""
+    mine, its = G_ema.state_dict(), G.state_dict()
+    floats = [name for name, value in mine.items() if value.is_floating_point()]
+    torch._foreach_lerp_([mine[n] for n in floats], [its[n] for n in floats], 1 - keep)

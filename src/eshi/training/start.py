@@ -1,0 +1,68 @@
+"""Before the first step: how long a run is to be, and what it begins from."""
+
+import time
+from dataclasses import replace
+from pathlib import Path
+
+from eshi.gather.faceset import FaceSet
+from eshi.ground.errors import EshiError
+from eshi.ground.figures import clock, human
+from eshi.ground.progress import note
+from eshi.networks.engine import Engine
+from eshi.recipe import Recipe
+from eshi.run import checkpoint
+from eshi.run.folder import stored_recipe
+from eshi.training.learn import learn
+from eshi.training.pupils import Pupils, pupils
+
+MEASURED = 6.0  # seconds of learning, after the first steps, that tell the speed
+WARM = 3  # steps: the first allocate memory
+OTHERWISE = 0.95  # of the time is learning; sheets, pages and checkpoints take the rest, and judging has its own budget
+
+
+def with_length(recipe: Recipe, folder: Path, faces: FaceSet, engine: Engine, asked: bool) -> Recipe:
+    """The recipe with its length in images: a run that stands in `folder` is not cut short unless that was asked for,
+    and a length in time becomes what this machine learns from in that time."""
+    before = stored_recipe(folder)
+    if before and not before.seconds:
+        if recipe.seconds:  # it has been counted when the run began
+            return replace(recipe, images=before.images)
+        if not asked:
+            epoch = len(faces)
+            return replace(recipe, images=max(recipe, before, key=lambda r: r.length(epoch)).images)
+    return counted(recipe, faces, engine) if recipe.seconds else recipe
+
+
+def counted(recipe: Recipe, faces: FaceSet, engine: Engine) -> Recipe:
+    """A length in time as a number of images, from some seconds of learning that are thrown away."""
+    who, step, start = pupils(recipe, engine), 0, time.monotonic()
+    while step <= WARM or time.monotonic() - start < MEASURED:
+        if step == WARM:
+            start = time.monotonic()
+        terms = learn(recipe, engine, who, faces, step)
+        step += 1
+    float(next(iter(terms.values())))  # a GPU is done only when something is read
+    rate = (step - WARM) * recipe.batch / (time.monotonic() - start)
+    share = OTHERWISE - (recipe.judge.budget if recipe.judge.every and recipe.judge.budget < 1 else 0)
+    images = max(recipe.batch, int(float(f"{rate * share * recipe.seconds:.3g}")))
+    note(f"{rate:,.0f} images/s here: {clock(recipe.seconds)} are {human(images)} images")
+    return replace(recipe, images=str(images))
+
+
+def head_start(who: Pupils, source: str) -> str:
+    """Weights from another run or checkpoint, all of them or, of RUN:G, what draws; what was taken, in words."""
+    path, only_G = (source[:-2], True) if source.endswith(":G") else (source, False)
+    state = checkpoint.load(Path(path))
+    state |= {"G": state.get("G_ema") or state["G"]}
+    parts = {name: part for name, part in who.parts().items() if not name.split()[-1].startswith("opt_")}
+    for name, part in parts.items():
+        stored = state["G"] if name == "G_ema" else state.get(name)
+        if only_G and name not in ("G", "G_ema"):
+            continue
+        try:
+            checkpoint.fill(part, stored, f"{name} of {path}")
+        except EshiError as error:
+            whole = name in ("G", "G_ema")
+            hint = "a run of the same recipe would fit" if whole else f"its generator alone may fit: --from {path}:G"
+            raise EshiError(str(error), hint) from error
+    return f"{path}{' (G alone)' if only_G else ''}, {state['images']:,} images"

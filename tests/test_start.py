@@ -1,0 +1,53 @@
+"""How long a run is to be, and what it begins from."""
+
+import dataclasses
+from pathlib import Path
+
+import pytest
+import torch
+
+from eshi import recipe
+from eshi.ground.errors import EshiError
+from eshi.recipe import Recipe
+from eshi.run import checkpoint
+from eshi.run.logbook import log
+from eshi.training import start
+from eshi.training.loop import train
+
+
+@pytest.mark.parametrize(
+    ("words", "seconds"),
+    [("90s", 90), ("30min", 1800), ("2h", 7200), ("1h30", 5400), ("1h30min", 5400), ("1.5h", 5400), ("400k", 0)],
+)
+def test_a_length_may_be_a_time(words: str, seconds: float) -> None:
+    assert recipe.load("demo", [f"images={words}"]).seconds == seconds
+
+
+def test_a_length_in_time_is_counted_once_and_then_kept(
+    faces: Path, tiny: Recipe, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(start, "MEASURED", 0.2)
+    run = train(faces, tiny, tmp_path / "run", images="1s")
+    counted = recipe.load(run / "recipe.yaml").images
+    assert 0 <= checkpoint.load(run)["images"] - int(counted) < 8
+    train(faces, tiny, run, images="1s")  # the same command again: it stands where it stood
+    assert recipe.load(run / "recipe.yaml").images == counted
+    whole = train(faces, tiny, tmp_path / "whole", images=counted)  # measuring left no trace
+    one, two = (checkpoint.load(folder)["G"] for folder in (run, whole))
+    assert all(torch.equal(one[name], two[name]) for name in one)
+
+
+def test_a_run_may_begin_with_anothers_weights(faces: Path, tiny: Recipe, tmp_path: Path) -> None:
+    before = train(faces, dataclasses.replace(tiny, images="40"), tmp_path / "before")
+    still = recipe.parse(tiny.as_dict(), ["g_adam.lr=0", "d_adam.lr=0", "images=8"])
+    run = train(faces, still, tmp_path / "run", start=str(before))
+    drawn, taken = checkpoint.load(before)["G_ema"], checkpoint.load(run)["G"]
+    assert all(torch.equal(drawn[n], taken[n]) for n in drawn if not n.endswith(("mean", "var", "tracked")))
+    assert "40 images" in log(run)[0]["from"]
+    wider = recipe.parse(still.as_dict(), ["discriminator.width=8"])
+    with pytest.raises(EshiError, match="D of") as raised:
+        train(faces, wider, tmp_path / "wider", start=str(before))
+    assert f"--from {before}:G" in raised.value.hint
+    train(faces, wider, tmp_path / "wider", start=f"{before}:G")
+    with pytest.raises(EshiError, match="G of"):
+        train(faces, recipe.parse(still.as_dict(), ["generator.width=8"]), tmp_path / "c", start=f"{before}:G")
