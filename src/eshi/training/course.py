@@ -177,7 +177,7 @@ class Course:
             self.save()
             self.run.keep_best()
         key = verdict.row["ranked_by"]
-        self.bar.advance(0, **{key: f"{verdict.row[key]:.1f}", "": verdict.health.state})
+        self.bar.keep(**{key: f"{verdict.row[key]:.1f}", "": verdict.health.state})
         if verdict.news or (verdict.dying and self.recipe.guard.action != "warn"):
             self.act(verdict)
 
