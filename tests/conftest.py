@@ -40,3 +40,27 @@ def tiny() -> Recipe:
         ["size=32", "batch=8", "images=160", "generator.width=4", "discriminator.width=4", "generator.latent=8",
          "every.log=32", "every.sample=80", "ema=50", "judge.every=0"],
     )  # fmt: skip
+
+
+@pytest.fixture(scope="session")
+def things(tmp_path_factory: pytest.TempPathFactory, faces: Path) -> Path:
+    """What the verbs work on: an untrained run with favourites and directions, pictures, labelled faces."""
+    from untrained import kept, made
+
+    import eshi
+    from eshi.explore import add_favourite, store
+
+    home = tmp_path_factory.mktemp("things")
+    who = made()
+    kept(who, home / "run")
+    add_favourite(home / "run", 7, "miku")
+    store(who.G.draw(1, 9)[0], home / "nine.npy")
+    add_favourite(home / "run", str(home / "nine.npy"), "ren")
+    eshi.directions(home / "run", count=100)
+    eshi.paint(home / "pictures", count=3)
+    for i in range(40):
+        side = "dark" if i % 2 else "light"
+        pixels = np.random.default_rng(i).integers(60 * (i % 2), 120 + 60 * (i % 2), (32, 32, 3), np.uint8)
+        image.save(pixels, home / "classes" / side / f"{i}.png")
+    eshi.clean(home / "classes", near=0, blur=0, dark=0, flat=0)
+    return home

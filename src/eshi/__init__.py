@@ -1,4 +1,15 @@
-"""eshi (絵師) learns to draw anime faces from pictures you collect. Its verbs are functions, loaded at first use."""
+"""eshi (絵師) learns to draw anime faces from pictures you collect. Its verbs are functions, loaded at first use:
+
+    start here  demo
+    gather      paint, collect, crop, clean, faces
+    train       recipes, train
+    judge       judge, runs, report
+    draw        draw
+    explore     sweep, walk, mix, directions, edit, project, favourites, look, transfer
+
+Each is the command of the same name: `eshi.crop("pictures", out="faces")` is `eshi crop pictures -o faces`, and what
+comes back is a dataclass. `help(eshi.crop)` says more.
+"""
 
 import ast
 import importlib

@@ -1,34 +1,19 @@
-"""The command line: parse, call the Python function of the same name, show what came out."""
+"""The command line: parse, call the verb of that name, show what came out."""
 
-import importlib
+import json
 import os
 import sys
+import traceback
+from contextlib import suppress
 
 from eshi import __version__
-from eshi.cli.command import VERBS, Arguments, Parser
+from eshi.cli.commands import COMMANDS, command, overview
+from eshi.cli.parser import parse
 from eshi.ground import progress
-from eshi.ground.errors import EshiError, near_miss
+from eshi.ground.errors import EshiError
+from eshi.verbs.verb import plain
 
-for group in ("training", "judging", "gathering", "exploring"):  # fills VERBS, in the order that --help shows
-    importlib.import_module(f"eshi.cli.{group}")
-
-
-def parse(words: list[str]) -> Arguments:
-    parser = Parser(prog="eshi", description="learns to draw anime faces from pictures you collect")
-    parser.add_argument("--version", action="version", version=f"eshi {__version__}")
-    verbs = parser.add_subparsers(title="verbs", metavar="VERB", dest="verb")
-    for name, add in VERBS.items():
-        one = verbs.add_parser(name, help=add.__doc__, description=add.__doc__)
-        one.set_defaults(run_verb=add(one))
-        one.add_argument("--json", action="store_true", help="the result as JSON")
-        one.add_argument("--quiet", action="store_true", help="no progress")
-        one.add_argument("--debug", action="store_true", help="a traceback where something breaks")
-    if words and not words[0].startswith("-") and words[0] not in VERBS:
-        raise EshiError(f"there is no verb '{words[0]}'", near_miss(words[0], VERBS))
-    if not words:
-        parser.print_help()
-        parser.exit()
-    return parser.parse_args(words)
+__all__ = ["COMMANDS", "run"]
 
 
 def run(words: list[str]) -> int:
@@ -36,31 +21,73 @@ def run(words: list[str]) -> int:
     # libgomp's threads spin while they wait for one another; beside another busy program that made training up to 25
     # times slower (docs/LOG.md). So they spin shortly, then sleep. It is read once, when torch is loaded.
     os.environ.setdefault("GOMP_SPINCOUNT", "20000")
+    open_streams()
     try:
-        a = parse(words)
-        progress.quiet = a.quiet
-        a.run_verb(a)
-        sys.stdout.flush()
+        return answer(words)
+    except SystemExit as end:  # argparse has shown its help
+        return int(end.code or 0)
     except EshiError as error:
         return complain(words, str(error), error.hint, error.code)
     except KeyboardInterrupt:
         return complain(words, "stopped", "to go on: the same command", 130)
-    except BrokenPipeError:  # the reader, `head` perhaps, has seen enough
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     except OSError as error:
         where = f" {error.filename}" if error.filename else ""
         return complain(words, f"{error.strerror or error}{where}", "--debug shows where it happened", 1)
     except Exception as error:
         what = f"{type(error).__name__}: {str(error).strip()}".split("\n")[0]
         return complain(words, f"this should not have happened: {what}", "--debug shows where; please report it", 1)
-    return 0
+
+
+def answer(words: list[str]) -> int:
+    if not words or words[0] in ("-h", "--help"):
+        say(overview())
+        return 0
+    if words[0] == "--version":
+        say(f"eshi {__version__}")
+        return 0
+    verb = command(words[0])
+    arguments, common = parse(verb, words[1:])
+    progress.quiet = common.quiet
+    result = verb.call(**arguments)
+    # As text that any reader's encoding holds, unless this one holds everything.
+    narrow = "utf" not in (getattr(sys.stdout, "encoding", None) or "").lower()
+    say(json.dumps(plain(result), ensure_ascii=narrow) if common.json else result.text())
+    return int(getattr(result, "code", 0))
+
+
+def say(text: str) -> None:
+    """The result on standard output. That its reader, `head` perhaps, has gone is no fault: the work is done."""
+    try:
+        print(text, flush=True)
+    except BrokenPipeError:
+        progress.mute(sys.stdout)
+    except OSError as error:
+        progress.mute(sys.stdout)
+        raise EshiError(f"cannot show the result: {error.strerror or error}", "the work itself is done", 1) from error
 
 
 def complain(words: list[str], what: str, hint: str, code: int) -> int:
     """Two lines; called while the error is being handled, so that --debug can show its traceback."""
     if "--debug" in words:
-        import traceback
-
-        traceback.print_exc()
-    print(f"eshi: {what}" + (f"\n      {hint}" if hint else ""), file=sys.stderr)
+        progress.say(traceback.format_exc().rstrip())
+    progress.say(f"eshi: {what}" + (f"\n      {hint}" if hint else ""))
     return code
+
+
+def open_streams() -> None:
+    """A closed standard stream leads nowhere, so that no file of ours gets its number; and none stumbles over a
+    character that its encoding lacks."""
+    for number, name in enumerate(("stdin", "stdout", "stderr")):
+        if getattr(sys, name) is None:
+            try:
+                os.fstat(number)
+            except OSError:
+                nowhere = os.open(os.devnull, os.O_RDWR)  # the lowest number that is free, so usually this one
+                if nowhere != number:
+                    os.dup2(nowhere, number)
+                    os.close(nowhere)
+            stream = os.fdopen(number, "r" if number == 0 else "w", encoding="utf-8", closefd=False)
+            setattr(sys, name, stream)
+        elif number:
+            with suppress(AttributeError, ValueError):  # a stand-in of a test or a notebook
+                getattr(sys, name).reconfigure(errors="replace")

@@ -97,6 +97,9 @@ class Summary:
             out.append("no post fits")
         return out + [line for line in (self.stopped, self.hint) if line]
 
+    def text(self) -> str:
+        return "\n".join(self.lines())
+
 
 @dataclass
 class Ear:

@@ -2,13 +2,15 @@
 
 import re
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal, get_args
 from urllib.parse import quote, urlsplit
 
 from eshi.ground.errors import EshiError, near_miss
 
-RATINGS = ("safe", "sensitive", "questionable", "explicit", "any")  # each takes what stands before it, too
-QUALITIES = ("preview", "sample", "original")
+Rating = Literal["safe", "sensitive", "questionable", "explicit", "any"]
+Quality = Literal["preview", "sample", "original"]
+RATINGS: tuple[Rating, ...] = get_args(Rating)  # each takes what stands before it, too
+QUALITIES: tuple[Quality, ...] = get_args(Quality)
 NO_PICTURES = {"mp4", "webm", "m4v", "mov", "mkv", "zip", "swf", "ugoira", "mp3", "ogg", "pdf", "txt", "htm", "html"}
 
 

@@ -97,15 +97,17 @@ def encode(image: Pixels, kind: str = "png", **options: object) -> bytes:
     return memory.getvalue()
 
 
-def save(image: Pixels, path: Path) -> Path:
+def save(image: Pixels, path: Path | str) -> Path:
     """Written under another name first, so that no half picture ever bears the real one."""
+    path = Path(path)
     kind = {".jpg": "jpeg", ".jpeg": "jpeg", ".webp": "webp"}.get(path.suffix.lower(), "png")
     content = encode(image, kind, **({"compress_level": 3} if kind == "png" else {"quality": 95}))
     return write(path, content, lasting=False)
 
 
-def animate(frames: Pixels, path: Path, seconds: float = 0.1) -> Path:
+def animate(frames: Pixels, path: Path | str, seconds: float = 0.1) -> Path:
     """(N, H, W, 3) -> a looping GIF or WebP, by the path's suffix."""
+    path = Path(path)
     first, *rest = [Image.fromarray(frame) for frame in frames]
     memory = io.BytesIO()
     kind = path.suffix.lower().lstrip(".")

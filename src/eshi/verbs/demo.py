@@ -3,14 +3,14 @@
 import time
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Annotated
 
-from eshi import recipe
-from eshi.gather.clean import clean
-from eshi.gather.crop import crop
-from eshi.gather.painter import paint
-from eshi.ground import image
 from eshi.ground.figures import clock
 from eshi.ground.progress import note
+from eshi.verbs.drawing import draw
+from eshi.verbs.gathering import clean, crop, paint
+from eshi.verbs.training import train
+from eshi.verbs.verb import About, verb
 
 PICTURES = 1500
 
@@ -20,34 +20,41 @@ class Demo:
     faces: Path
     run: Path
     sheet: Path
-    text: str
+    seconds: float
 
-
-def demo(folder: Path | str = "demo", images: str | None = None) -> Demo:
-    """Paint, crop, clean, train the `demo` recipe, draw a sheet. The same call goes on where it was stopped."""
-    start, folder = time.monotonic(), Path(folder)
-    pictures, faces, run = (folder / name for name in ("pictures", "faces", "run"))
-    chosen = recipe.load("demo", [f"images={images}"] if images else [])
-    note(f"1/4  painting {PICTURES:,} practice pictures into {pictures}")
-    paint(pictures, PICTURES)
-    note(f"2/4  finding the faces, and judging them, in {faces}")
-    crop(pictures, faces, size=chosen.width_height[0])
-    kept = clean(faces)["keep"]
-
-    from eshi.artist import draw  # only now: torch takes a second
-    from eshi.training.loop import train
-
-    note(f"3/4  training the recipe '{chosen.name}' on {kept:,} faces in {run}; Ctrl-C stops, the same command goes on")
-    train(faces, chosen, run)
-    note("4/4  drawing")
-    sheet = image.save(image.sheet(draw(run, 64, seed=1).images), folder / "sheet.png")
-    text = f"""\
-Done in {clock(time.monotonic() - start)}. Look at
-  {sheet}    64 faces that did not exist before
-  {run / "samples"}    the same 64 latents while the network learned
-  {faces}    what it learned from, and how it was judged: eshi faces {faces}
+    def text(self) -> str:
+        return f"""\
+Done in {clock(self.seconds)}. Look at
+  {self.sheet}    64 faces that did not exist before
+  {self.run / "samples"}    the same 64 latents while the network learned
+  {self.faces}    what it learned from, and how it was judged: eshi faces {self.faces}
 Next
-  eshi draw {run} --seed 100 --search 256    the best 64 of 256 by the discriminator
-  eshi train {faces} -o {run} --images 300k    go on where it stopped
+  eshi draw {self.run} --seed 100 --search 256    the best 64 of 256 by the discriminator
+  eshi train {self.faces} -o {self.run} --images 300k    go on where it stopped
   eshi train YOUR_FACES/ -r dcgan-64    your own faces"""
-    return Demo(faces, run, sheet, text)
+
+
+@verb("start here", "eshi demo")
+def demo(
+    *,
+    out: Annotated[Path | str, About("the folder it all goes to", flag="-o --out", metavar="DIR")] = Path("demo"),
+    images: Annotated[
+        int | str | None, About("train on so many images", "the recipe's length", metavar="LENGTH")
+    ] = None,
+) -> Demo:
+    """paint, train and draw in a few minutes, from nothing"""
+    from eshi import recipe
+
+    start, folder = time.monotonic(), Path(out)
+    pictures, faces, run, sheet = (folder / name for name in ("pictures", "faces", "run", "sheet.png"))
+    chosen = recipe.load("demo", [f"images={images}"] if images else [])  # its typos show before the painting
+    note(f"1/4  painting {PICTURES:,} practice pictures into {pictures}")
+    paint(pictures, count=PICTURES)
+    note(f"2/4  finding the faces, and judging them, in {faces}")
+    crop(pictures, out=faces, size=chosen.width_height[0])
+    kept = clean(faces).verdicts["keep"]
+    note(f"3/4  training the recipe '{chosen.name}' on {kept:,} faces in {run}; Ctrl-C stops, the same command goes on")
+    train(faces, recipe=chosen, out=run, images=chosen.images)
+    note("4/4  drawing")
+    draw(run, seed=1, out=sheet)
+    return Demo(faces, run, sheet, time.monotonic() - start)

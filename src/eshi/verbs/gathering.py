@@ -1,0 +1,209 @@
+"""From the world, or from nothing, to a folder of judged faces."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+from eshi.gather.sites import SITES, Quality, Rating
+from eshi.ground.errors import EshiError
+from eshi.verbs.verb import About, verb
+
+if TYPE_CHECKING:
+    from eshi.gather.hearing import Summary
+
+UNITS = {"KB": 10**3, "MB": 10**6, "GB": 10**9, "TB": 10**12}
+Workers = Annotated[int | None, About("processes at work", "one a core")]
+Cascade = Annotated[Path | str | None, About("the lbp finder's cascade", "fetched once", metavar="FILE")]
+
+
+@dataclass
+class Painted:
+    folder: Path
+    count: int
+    faces: int | None  # px a side, where they are faces
+
+    def text(self) -> str:
+        kind, then = ("faces", "train {} -r demo") if self.faces else ("pictures", "crop {} -o faces/")
+        where = f"{self.count:,} {kind} in {self.folder}, described in {self.folder / 'attributes.jsonl'}"
+        return f"{where}\nnext: eshi {then.format(self.folder)}"
+
+
+@verb("gather", "eshi paint pictures/ --count 2000")
+def paint(
+    folder: Annotated[Path | str, About("where the pictures go")],
+    *,
+    count: Annotated[int, About("how many")] = 1000,
+    seed: Annotated[int, About("other numbers, other pictures")] = 0,
+    faces: Annotated[int | None, About("square faces of this size, ready to train on", metavar="PX")] = None,
+    workers: Workers = None,
+) -> Painted:
+    """draw practice pictures with known attributes, without data or network"""
+    from eshi.gather.painter import paint
+
+    return Painted(paint(Path(folder), count, seed, faces, workers), count, faces)
+
+
+@verb("gather", 'eshi collect konachan "1girl solo" --limit 2000 -o pictures/')
+def collect(
+    site: Annotated[
+        str, About(f"{', '.join(SITES)}, or any address that gallery-dl knows", suggest=lambda: list(SITES))
+    ],
+    tags: Annotated[str, About("for example '1girl solo'", "all")] = "",
+    *,
+    out: Annotated[Path | str, About("the folder", flag="-o --out", metavar="DIR")] = Path("pictures"),
+    limit: Annotated[int | None, About("at most so many pictures")] = None,
+    rating: Annotated[Rating, About("the most that is kept")] = "safe",
+    quality: Annotated[Quality, About("which file of a post")] = "sample",
+    max_bytes: Annotated[int | str | None, About("stop after so much: 500MB, 2GB", metavar="SIZE")] = None,
+    min_free: Annotated[int | str, About("what the disk keeps free", metavar="SIZE")] = "1GB",
+    pause: Annotated[float, About("seconds between two requests")] = 1.0,
+    artists: Annotated[bool, About("also ask who drew it: one request more a post")] = False,
+    account: Annotated[Path | str | None, About("a gallery-dl settings file with your keys", metavar="FILE")] = None,
+    dry_run: Annotated[bool, About("list what would come")] = False,
+) -> "Summary":
+    """collect pictures by tags from a booru, with their origin; the same command again goes on"""
+    from eshi.gather.collect import collect
+
+    most = None if max_bytes is None else size_in_bytes(max_bytes, "--max-bytes")
+    return collect(
+        site, tags, Path(out), limit, rating, quality, dry_run, most, size_in_bytes(min_free, "--min-free"), pause,
+        artists, Path(account) if account else None,
+    )  # fmt: skip
+
+
+def size_in_bytes(size: int | str, flag: str) -> int:
+    """500MB, 2GB or a plain number"""
+    words = str(size).strip().upper()
+    number, unit = (words[:-2], UNITS[words[-2:]]) if words[-2:] in UNITS else (words, 1)
+    try:
+        found = float(number) * unit
+        if not 0 <= found < 1e18:
+            raise ValueError
+    except ValueError:
+        raise EshiError(f"{flag}: '{size}' is not a size", "for example 500MB, 2GB or a number of bytes") from None
+    return int(found)
+
+
+@dataclass
+class Cropped:
+    out: Path
+    done_before: int  # pictures, by earlier calls
+    pictures: int
+    faces: int
+    without_a_face: int
+    small: int
+    problems: dict[str, str]  # picture -> why it was left out
+
+    def text(self) -> str:
+        counts = {
+            "done before": self.done_before, "pictures": self.pictures, "faces": self.faces,
+            "without a face": self.without_a_face, "small": self.small,
+        }  # fmt: skip
+        lines = [f"{self.out}: " + ", ".join(f"{count:,} {what}" for what, count in counts.items() if count)]
+        lines += [f"  left out {name}: {why}" for name, why in list(self.problems.items())[:10]]
+        lines += [f"  and {len(self.problems) - 10:,} more"] if len(self.problems) > 10 else []
+        return "\n".join([*lines, f"next: eshi clean {self.out}"])
+
+
+@verb("gather", "eshi crop pictures/ -o faces/")
+def crop(
+    pictures: Annotated[Path | str, About("a folder of pictures, collected or not")],
+    *,
+    out: Annotated[Path | str, About("the folder of faces", flag="-o --out", metavar="DIR")] = Path("faces"),
+    finder: Annotated[str, About("what finds the faces: net, or lbp as in the write-ups", metavar="NAME")] = "net",
+    size: Annotated[int, About("px a side; smaller faces stay as they are", metavar="PX")] = 128,
+    margin: Annotated[float, About("room around the box, in shares of it")] = 0.2,
+    smallest: Annotated[int, About("the smallest face that is taken", flag="--min", metavar="PX")] = 48,
+    on: Annotated[str, About("local, this machine, or ray, a Ray cluster", metavar="WHERE")] = "local",
+    cascade: Cascade = None,
+    workers: Workers = None,
+) -> Cropped:
+    """cut the faces out of pictures; the same command again goes on"""
+    from eshi.gather.crop import crop
+
+    options: dict[str, Any] = {"cascade": str(cascade)} if cascade else {}
+    found = crop(Path(pictures), Path(out), finder, size, margin, smallest, on, workers, **options)
+    return Cropped(Path(out), **{what.replace(" ", "_"): value for what, value in found.items()})
+
+
+@dataclass
+class Cleaned:
+    faces: Path
+    verdicts: dict[str, int]
+    report: Path
+
+    def text(self) -> str:
+        counts = ", ".join(f"{count:,} {verdict}" for verdict, count in self.verdicts.items())
+        return f"{self.faces}: {counts}\n  look at {self.report}"
+
+
+@verb("gather", "eshi clean faces/ --blur 1.1")
+def clean(
+    faces: Annotated[Path | str, About("a folder of face images")],
+    *,
+    near: Annotated[float, About("near duplicates: the largest distance; 0 turns a rule off")] = 0.18,
+    blur: Annotated[float, About("blurred: the least sharpness")] = 0.9,
+    dark: Annotated[float, About("too dark: the least brightness")] = 75.0,
+    flat: Annotated[float, About("too flat: the least contrast")] = 14.0,
+    grey: Annotated[float | None, About("grey or sketch: the least colour", "off")] = None,
+    smallest: Annotated[int | None, About("cut from too few pixels", "off", "--min", "PX")] = None,
+    finder: Annotated[str | None, About("not a face, says this finder", "off", metavar="NAME")] = None,
+    score: Annotated[float, About("the finder's score that makes a face")] = 0.0,
+    cascade: Cascade = None,
+    undo: Annotated[bool, About("take all verdicts back")] = False,
+    workers: Workers = None,
+) -> Cleaned:
+    """judge faces: duplicates, blur, too dark ...; nothing is deleted, --undo takes it back"""
+    from eshi.gather.clean import clean
+    from eshi.pages import faces_report
+
+    options: dict[str, Any] = {"cascade": str(cascade)} if cascade else {}
+    found = clean(
+        Path(faces), near=near, blur=blur, dark=dark, flat=flat, grey=grey, smallest=smallest, finder=finder,
+        score=score, undo=undo, workers=workers, **options,
+    )  # fmt: skip
+    return Cleaned(Path(faces), found, faces_report(Path(faces)))
+
+
+@dataclass
+class Surveyed:
+    """Counts; what stands below `kept` is of the faces that are kept."""
+
+    folder: str
+    faces: int
+    kept: int
+    verdicts: dict[str, int]
+    sides: dict[str, int]
+    source_sizes: dict[str, int]
+    hair: dict[str, int]
+    tags: dict[str, int]
+    artists: dict[str, int]
+    sites: dict[str, int]
+    ratings: dict[str, int]
+    pictures: int
+    report: Path
+    credits: tuple[Path, ...]
+
+    def text(self) -> str:
+        from eshi.gather.survey import text
+
+        said = text({key.replace("_", " "): value for key, value in vars(self).items()})
+        return "\n".join([said, "", f"look at {self.report}", *(f"credits in {path}" for path in self.credits)])
+
+
+@verb("gather", "eshi faces faces/ --credits")
+def faces(
+    faces: Annotated[Path | str, About("a folder of face images")],
+    *,
+    credits: Annotated[bool, About("write CREDITS.csv and CREDITS.md: who drew the originals")] = False,
+    workers: Workers = None,
+) -> Surveyed:
+    """what a folder of faces holds: verdicts, sizes, hair colours, tags; --credits names the artists"""
+    from eshi.gather.credits import credits as write_credits
+    from eshi.gather.survey import survey
+    from eshi.pages import faces_report
+
+    found = survey(Path(faces), workers)
+    page = faces_report(Path(faces), workers)
+    written = write_credits(Path(faces)) if credits else ()
+    return Surveyed(**{key.replace(" ", "_"): value for key, value in found.items()}, report=page, credits=written)
