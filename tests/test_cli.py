@@ -18,6 +18,7 @@ from untrained import SETS
 
 from eshi import recipe
 from eshi.cli import COMMANDS, run
+from eshi.ground import progress
 from eshi.ground.errors import EshiError
 from eshi.recipe import Recipe
 from eshi.verbs import VERBS
@@ -103,6 +104,7 @@ def test_help_loads_nothing_heavy_and_answers_at_once() -> None:
     ("words", "said", "hint"),
     [
         ("trian faces", "there is no verb 'trian'", "did you mean 'train'?"),
+        ("--quiet train faces", "--quiet stands before the verb", "eshi help"),
         ("help trian", "there is no verb 'trian'", "did you mean 'train'?"),
         ("train faces --imgaes 300", "eshi train has no option --imgaes", "did you mean --images?"),
         ("draw run --sed=3", "eshi draw has no option --sed", "did you mean --seed?"),
@@ -188,6 +190,21 @@ def test_closed_streams(closed: list[int], tmp_path: Path) -> None:
     assert said.stdout == b""
 
 
+def test_names_cannot_command_the_terminal(tiny: Recipe, tmp_path: Path, capsys: pytest.CaptureFixture) -> None:
+    name = os.fsdecode(b"\x1b[2J[red]\x9b\xff\xe2\x80\xae")  # clears the screen, is no UTF-8, turns text around
+    (tmp_path / name).mkdir()
+    (tmp_path / name / "recipe.yaml").write_text(tiny.yaml())
+    assert run(["runs", str(tmp_path)]) == 0
+    assert run(["report", str(tmp_path / name / "nothing")]) == 2
+    progress.note(name)
+    assert "[red]" in progress.Progress(name).text() + progress.Progress(name).what
+    for said in capsys.readouterr():
+        assert "[2J[red]" in said
+        assert all(c.isprintable() or c == "\n" for c in said)
+    assert run(["runs", str(tmp_path), "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["runs"][0]["run"] == str(tmp_path / name)
+
+
 def test_a_full_disk_under_the_result_is_said(tmp_path: Path) -> None:
     if not Path("/dev/full").exists():
         pytest.skip("no /dev/full on this system")
@@ -210,7 +227,7 @@ def test_a_narrow_encoding_loses_no_work_and_no_json(tiny: Recipe, tmp_path: Pat
 
 
 def test_a_closed_terminal_saves_and_80_columns_keep_score_and_state(faces: Path, tmp_path: Path) -> None:
-    words = ["train", str(faces), "-o", str(tmp_path / "runs" / "a-rather-long-name"), "--images", "1M", *SETS]
+    words = ["train", str(faces), "-o", str(tmp_path / "runs" / "a[/rather]long-name"), "--images", "1M", *SETS]
     child, terminal = pty.fork()
     if child == 0:
         os.environ.update(COLUMNS="80", TERM="xterm")
@@ -226,7 +243,7 @@ def test_a_closed_terminal_saves_and_80_columns_keep_score_and_state(faces: Path
     os.close(terminal)  # which sends SIGHUP
     _, status = os.waitpid(child, 0)
     assert os.waitstatus_to_exitcode(status) == 130
-    assert (tmp_path / "runs" / "a-rather-long-name" / "last.pt").exists()
+    assert (tmp_path / "runs" / "a[/rather]long-name" / "last.pt").exists()
 
 
 STARTS = {  # how each shell is asked what it offers at the end of the words in $@
@@ -249,6 +266,7 @@ STARTS = {  # how each shell is asked what it offers at the end of the words in 
         ("eshi collect konachan --rating s", {"safe", "sensitive"}),
         ("eshi favourites run d", {"drop"}),
         ("eshi completion f", {"fish"}),
+        ("eshi crop pictures --finder l", {"lbp"}),
     ],
 )
 def test_a_shell_completes(

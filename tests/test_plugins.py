@@ -4,10 +4,12 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from eshi import recipe
-from eshi.ground import registry
+from eshi.cli import run
+from eshi.ground import image, registry
 from eshi.ground.errors import EshiError
 from eshi.ground.registry import LOSSES, SOURCES, installed, plugin
 
@@ -166,3 +168,29 @@ def test_what_a_script_or_a_notebook_registers_is_remembered(monkeypatch: pytest
     assert registry.source(part) == "a notebook"
     assert registry.source(type("Part", (), {"__module__": "yaml.nodes"})) == "yaml"
     assert registry.source(registry.GENERATORS["dcgan"]) == ""
+
+
+FINDER = """
+from eshi.ground.registry import FINDERS
+
+@FINDERS.register("middle")
+class Middle:
+    def __init__(self, smallest: int = 48): ...
+    def __call__(self, pixels):
+        height, width = pixels.shape[:2]
+        return [(width // 4, height // 4, width // 2, height // 2, 1.0)]
+"""
+
+
+def test_every_verb_takes_a_file_of_parts(
+    mine: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture
+) -> None:
+    monkeypatch.setattr(registry.FINDERS, "parts", dict(registry.FINDERS.fill()))
+    assert run(["recipes", "demo", "--plugin", str(mine), *[word for key in SETS for word in ("--set", key)]]) == 0
+    assert "parts/my_loss.py" in capsys.readouterr().out
+    (tmp_path / "my_finder.py").write_text(FINDER)
+    image.save(np.zeros((200, 200, 3), np.uint8), tmp_path / "pictures" / "a.png")
+    assert run(["crop", "pictures", "--finder", "middle", "--plugin", "my_finder.py"]) == 0
+    assert (tmp_path / "faces" / "a.png-0.png").exists()
+    assert run(["crop", "pictures", "--plugin", "gone.py"]) == 2
+    assert "there is no Python file gone.py" in capsys.readouterr().err

@@ -225,7 +225,7 @@ print(eshi.crop("pictures", out=Path("faces"), size=64).faces)
 print(eshi.clean("faces", blur=1.1, undo=False).verdicts["keep"])
 print(eshi.faces("faces", credits=True).hair)
 print(eshi.recipes().recipes["demo"], eshi.recipes("demo", set=["batch=8"]).text())
-run: Path = eshi.train("faces", recipe="demo", out="run", images="20k", set={"batch": 8}, plugin=["mine.py"]).run
+run: Path = eshi.train("faces", recipe="demo", out="run", images="20k", set={"batch": 8}, faces_changed=True).run
 print(eshi.judge([run, "other"], count=100).rows[0]["name"], eshi.judge(run).ranked_by)
 print(eshi.runs().runs, eshi.runs("runs"), eshi.report(run).report.name)
 print(eshi.draw(run, count=4, seed="miku").images.shape)
@@ -328,7 +328,9 @@ def test_draw_knows_faces_by_name(things: Path) -> None:
 def test_a_run_keeps_its_length_unless_another_is_given(faces: Path, tmp_path: Path) -> None:
     mine = [*SMALL, "name=mine", "images=16"]
     first = eshi.train(faces, out=tmp_path / "run", images=24, set=mine)
-    assert eshi.train(faces, recipe="dcgan-64", out=first.run, set=[*SMALL, "name=mine"], images=24).sheet == first.sheet
+    assert (
+        eshi.train(faces, recipe="dcgan-64", out=first.run, set=[*SMALL, "name=mine"], images=24).sheet == first.sheet
+    )
     assert eshi.train(faces, out=first.run).sheet.name == "000000024.png"
     assert eshi.train(faces, out=first.run, set=["images=40"]).sheet.name == "000000040.png"
     assert recipe.load(first.run / "recipe.yaml").images == "40"

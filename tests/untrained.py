@@ -29,5 +29,6 @@ def made(latent: int = 8, prior: str = "normal") -> Artist:
 
 def kept(who: Artist, folder: Path) -> Path:
     with Run(folder, who.recipe) as run:
-        run.save({"G": who.G.state_dict(), "D": who.D.state_dict(), "images": 0})
+        facts = {"step": 0, "images": 0, "seconds": 0.0, "faces": "", "rollbacks": []}
+        run.save({"G": who.G.state_dict(), "D": who.D.state_dict()} | facts)
     return folder

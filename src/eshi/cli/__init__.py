@@ -9,8 +9,9 @@ from contextlib import suppress
 from eshi import __version__
 from eshi.cli.commands import COMMANDS, command, overview
 from eshi.cli.parser import parse
-from eshi.ground import progress
+from eshi.ground import progress, registry
 from eshi.ground.errors import EshiError
+from eshi.ground.figures import printable
 from eshi.verbs.verb import plain
 
 __all__ = ["COMMANDS", "run"]
@@ -22,6 +23,7 @@ def run(words: list[str]) -> int:
     # times slower (docs/LOG.md). So they spin shortly, then sleep. It is read once, when torch is loaded.
     os.environ.setdefault("GOMP_SPINCOUNT", "20000")
     open_streams()
+    quiet = progress.quiet
     try:
         return answer(words)
     except SystemExit as end:  # argparse has shown its help
@@ -36,6 +38,8 @@ def run(words: list[str]) -> int:
     except Exception as error:
         what = f"{type(error).__name__}: {str(error).strip()}".split("\n")[0]
         return complain(words, f"this should not have happened: {what}", "--debug shows where; please report it", 1)
+    finally:
+        progress.quiet = quiet
 
 
 def answer(words: list[str]) -> int:
@@ -45,14 +49,29 @@ def answer(words: list[str]) -> int:
     if words[0] == "--version":
         say(f"eshi {__version__}")
         return 0
+    if words[0].startswith("-"):
+        raise EshiError(f"{words[0]} stands before the verb", "first the verb, then its options: eshi help lists them")
     verb = command(words[0])
     arguments, common = parse(verb, words[1:])
-    progress.quiet = common.quiet
+    progress.quiet = progress.quiet or common.quiet
+    for file in common.plugin:
+        registry.plugin(file)
     result = verb.call(**arguments)
-    # As text that any reader's encoding holds, unless this one holds everything.
-    narrow = "utf" not in (getattr(sys.stdout, "encoding", None) or "").lower()
-    say(json.dumps(plain(result), ensure_ascii=narrow) if common.json else result.text())
+    if common.json:
+        say(told(plain(result)))
+    else:  # names of files and what boorus wrote are in it
+        say("\n".join(map(printable, result.text().split("\n"))))
     return int(getattr(result, "code", 0))
+
+
+def told(result: object) -> str:
+    """JSON that the reader's encoding holds: as it is, or with escapes."""
+    text = json.dumps(result, ensure_ascii=False)
+    try:
+        text.encode(getattr(sys.stdout, "encoding", None) or "utf-8")
+    except UnicodeEncodeError:
+        return json.dumps(result)
+    return text
 
 
 def say(text: str) -> None:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from eshi.verbs.verb import Parameter, Verb
 
-COMMON = ("--json", "--quiet", "--debug", "--help")
+COMMON = ("--json", "--quiet", "--plugin", "--debug", "--help")
 
 
 @dataclass

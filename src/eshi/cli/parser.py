@@ -36,6 +36,8 @@ def parser(verb: Verb) -> Parser:
     common = made.add_argument_group("with every verb")
     common.add_argument("--json", action="store_true", help="the result as JSON")
     common.add_argument("--quiet", action="store_true", help="no progress")
+    plugin = "a Python file with parts of your own: losses, networks, finders"
+    common.add_argument("--plugin", action="append", default=[], metavar="FILE", help=plugin)
     common.add_argument("--debug", action="store_true", help="a traceback where something breaks")
     return made
 

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from types import TracebackType
 from typing import Any, Self, TextIO
 
-from eshi.ground.figures import clock
+from eshi.ground.figures import clock, printable
 
 quiet = False  # set by the command line's --quiet
 PLAIN_SECONDS = 15.0  # between two plain lines
@@ -59,7 +59,7 @@ class Progress:
     """
 
     def __init__(self, what: str, total: int | None = None, unit: str = "images", done: int = 0):
-        self.what, self.total, self.unit, self.done = what, total, unit, done
+        self.what, self.total, self.unit, self.done = printable(what), total, unit, done
         self.start = self.spoken = time.monotonic()
         self.marks = deque([(self.start, done)])
         self.facts: dict[str, Any] = {}
@@ -78,7 +78,8 @@ class Progress:
             from rich.progress import BarColumn, TextColumn
             from rich.progress import Progress as Rich
 
-            columns = TextColumn("{task.description}"), BarColumn(bar_width=BAR), TextColumn("{task.fields[text]}")
+            plain = [TextColumn(f"{{task.{what}}}", markup=False) for what in ("description", "fields[text]")]
+            columns = plain[0], BarColumn(bar_width=BAR), plain[1]
             self.bar = Rich(*columns, console=Console(stderr=True), refresh_per_second=8)
             with suppress(OSError):
                 self.bar.start()
@@ -158,7 +159,7 @@ class Progress:
 
 
 def told(facts: dict[str, Any]) -> list[str]:
-    return [f"{name} {value}".strip() for name, value in facts.items()]
+    return [printable(f"{name} {value}".strip()) for name, value in facts.items()]
 
 
 def note(text: str) -> None:
@@ -172,7 +173,7 @@ def say(text: str) -> None:
     """A line on standard error. Where nobody can read it any more, the work goes on without."""
     try:
         if sys.stderr:  # there is none in a program without a console
-            print(text, file=sys.stderr, flush=True)
+            print("\n".join(map(printable, text.split("\n"))), file=sys.stderr, flush=True)
     except (OSError, ValueError):  # a pipe whose reader is gone, a terminal that was closed
         mute(sys.stderr)
 

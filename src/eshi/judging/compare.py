@@ -93,7 +93,8 @@ def name_best(run: Path) -> str:
         last = Artist.load(run / "last.pt")
         start = logbook.last_event(logbook.log(run), "started") or {}
         judged = {row["images"] for row in logbook.all_judgements(logbook.log(run))}
-        if last.images in judged or not last.recipe.judge.every or not Path(start.get("faces", "")).exists():
+        known = "faces" in start and Path(start["faces"]).exists()
+        if last.images in judged or not last.recipe.judge.every or not known:
             return ""
         recipe = stored_recipe(run) or last.recipe
         faces = faceset(Path(start["faces"]), recipe.width_height, holdout=recipe.data.holdout)

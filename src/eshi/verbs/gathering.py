@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from eshi.gather.sites import SITES, Quality, Rating
 from eshi.ground.errors import EshiError
@@ -14,6 +14,12 @@ if TYPE_CHECKING:
 UNITS = {"KB": 10**3, "MB": 10**6, "GB": 10**9, "TB": 10**12}
 Workers = Annotated[int | None, About("processes at work", "one a core")]
 Cascade = Annotated[Path | str | None, About("the lbp finder's cascade", "fetched once", metavar="FILE")]
+
+
+def finders() -> list[str]:
+    from eshi.ground.registry import FINDERS
+
+    return list(FINDERS)
 
 
 @dataclass
@@ -110,11 +116,13 @@ def crop(
     pictures: Annotated[Path | str, About("a folder of pictures, collected or not")],
     *,
     out: Annotated[Path | str, About("the folder of faces", flag="-o --out", metavar="DIR")] = Path("faces"),
-    finder: Annotated[str, About("what finds the faces: net, or lbp as in the write-ups", metavar="NAME")] = "net",
+    finder: Annotated[
+        str, About("what finds the faces: net, or lbp as in the write-ups", metavar="NAME", suggest=finders)
+    ] = "net",
     size: Annotated[int, About("px a side; smaller faces stay as they are", metavar="PX")] = 128,
     margin: Annotated[float, About("room around the box, in shares of it")] = 0.2,
     smallest: Annotated[int, About("the smallest face that is taken", flag="--min", metavar="PX")] = 48,
-    on: Annotated[str, About("local, this machine, or ray, a Ray cluster", metavar="WHERE")] = "local",
+    on: Annotated[Literal["local", "ray"], About("this machine, or a Ray cluster")] = "local",
     cascade: Cascade = None,
     workers: Workers = None,
 ) -> Cropped:
@@ -147,7 +155,7 @@ def clean(
     flat: Annotated[float, About("too flat: the least contrast")] = 14.0,
     grey: Annotated[float | None, About("grey or sketch: the least colour", "off")] = None,
     smallest: Annotated[int | None, About("cut from too few pixels", "off", "--min", "PX")] = None,
-    finder: Annotated[str | None, About("not a face, says this finder", "off", metavar="NAME")] = None,
+    finder: Annotated[str | None, About("not a face, says this finder", "off", metavar="NAME", suggest=finders)] = None,
     score: Annotated[float, About("the finder's score that makes a face")] = 0.0,
     cascade: Cascade = None,
     undo: Annotated[bool, About("take all verdicts back")] = False,

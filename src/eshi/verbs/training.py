@@ -20,17 +20,17 @@ Changes = Annotated[
 ]
 
 
-def names() -> list[str]:
-    from eshi.recipe import shipped
+def shipped() -> list[str]:
+    from eshi.recipe import names
 
-    return list(shipped())
+    return names()
 
 
 def listed() -> str:
     """The shipped recipes, a line each."""
-    from eshi.recipe import shipped
+    from eshi import recipe
 
-    known = shipped()
+    known = recipe.shipped()
     width = max(map(len, known)) + 2
     return "\n".join(f"{name:<{width}}{about}" for name, about in known.items())
 
@@ -54,15 +54,18 @@ class Recipes:
 @verb("train", "eshi recipes dcgan-64 > mine.yaml")
 def recipes(
     recipe: Annotated[
-        Named | None, About("a shipped recipe or a YAML file", "a list of all", metavar="NAME", suggest=names)
+        Named | None, About("a shipped recipe or a YAML file", "a list of all", metavar="NAME", suggest=shipped)
     ] = None,
     *,
     set: Changes = (),
 ) -> Recipes:
     """list the shipped recipes, or show one"""
-    from eshi.recipe import shipped
+    from eshi.recipe import names, shipped
 
-    return Recipes(shipped(), altered(recipe, set) if recipe else None)
+    found = altered(recipe, set) if recipe else None
+    if found and (set or recipe not in names()):  # eshi's own need no torch to be checked
+        found = found.check()
+    return Recipes(shipped(), found)
 
 
 @dataclass
@@ -85,7 +88,7 @@ def train(
             f"the run's own, in a new run {USUAL}",
             "-r --recipe",
             "NAME",
-            suggest=names,
+            suggest=shipped,
         ),
     ] = None,
     out: Annotated[Path | str | None, About("the run folder", "runs/RECIPE-FACES", "-o --out", "RUN")] = None,
@@ -99,9 +102,6 @@ def train(
     ] = None,
     seed: Annotated[int | None, About("of weights, batches and latents", "the recipe's")] = None,
     set: Changes = (),
-    plugin: Annotated[
-        Sequence[Path | str] | Path | str, About("a Python file with parts of your own", metavar="FILE", many=True)
-    ] = (),
     faces_changed: Annotated[bool, About("let a run go on with other faces than it began with")] = False,
 ) -> Trained:
     """train a recipe on faces; the same command again goes on"""

@@ -33,7 +33,7 @@ P = ParamSpec("P")
 R = TypeVar("R", bound=Result)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class About:
     """What a parameter is for. `unset` tells what happens where it is not given and has no default to show."""
 
@@ -43,6 +43,9 @@ class About:
     metavar: str = ""
     many: bool = False  # may be given several times
     suggest: Callable[[], Sequence[str]] | None = None  # words that are usual, where there are others too
+
+    def __repr__(self) -> str:  # as help(eshi.crop) shows it
+        return repr(self.text)
 
 
 @dataclass(frozen=True)
