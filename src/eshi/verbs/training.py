@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, TypeAlias
 
+from eshi.ground.errors import EshiError
 from eshi.verbs.verb import About, settings, verb
 
 if TYPE_CHECKING:
@@ -100,19 +101,33 @@ def train(
             metavar="LENGTH",
         ),
     ] = None,
+    time: Annotated[
+        str | None, About("or the length as a time on this machine: 30min, 2h, 1h30", flag="--for", metavar="TIME")
+    ] = None,
+    start: Annotated[
+        str | None,
+        About(
+            "begin with the weights of another run or checkpoint; RUN:G takes its generator alone",
+            flag="--from",
+            metavar="RUN",
+        ),
+    ] = None,
     seed: Annotated[int | None, About("of weights, batches and latents", "the recipe's")] = None,
     set: Changes = (),
     faces_changed: Annotated[bool, About("let a run go on with other faces than it began with")] = False,
 ) -> Trained:
     """train a recipe on faces; the same command again goes on"""
     own = Path(out) / "recipe.yaml" if out else None  # a run that stands there goes on with its own
+    if images is not None and time is not None:
+        raise EshiError("--images and --for both say how long", "give one of them")
+    images = time if images is None else images
     chosen = altered(recipe or (own if own and own.exists() else USUAL), set, images=images, seed=seed)
     asked = chosen.images if images is not None or any(word.startswith("images=") for word in settings(set)) else None
 
     from eshi.run.folder import sheets  # torch is loaded only now, so that a typo shows at once
     from eshi.training.loop import train
 
-    folder = train(Path(faces), chosen, out, images=asked, faces_changed=faces_changed)
+    folder = train(Path(faces), chosen, out, images=asked, start=start, faces_changed=faces_changed)
     return Trained(folder, sheets(folder)[-1])
 
 
