@@ -76,6 +76,9 @@ def test_the_table_of_the_write_ups() -> None:
         ("generator.width=0", "width: 0 is too small", "at least 1"),
         ("discriminator.dropout=1", "dropout: 1.0 is too large", "below 1"),
         ("loss.r1=-1", "r1: -1.0 is too small", "at least 0"),
+        ("second.discriminator.width=0", "width: 0 is too small", "at least 1"),
+        ("second.discriminator.mix=-1", "mix: -1 is too small", "at least 0"),
+        ("..batch=4", "that is not KEY=VALUE", ""),
         ("about=[1", "--set about=.1, line 1: this is not YAML", ""),
     ],
 )
@@ -92,6 +95,14 @@ def test_the_order_of_overrides_does_not_matter() -> None:
         found = recipe.parse(values, order)
         assert found.loss == {"name": "hinge", "r1": 5}
         assert (found.batch, found.g_adam) == (8, recipe.Adam(1, 0.2))
+
+
+def test_the_order_does_not_matter_in_a_section_of_a_section_either() -> None:
+    sets = ["second.loss.r1=5", "second.loss.name=bce", "second.loss={name: wgan-gp, penalty: 2}", "second={weight: 2}"]
+    for order in itertools.permutations(sets):
+        second = recipe.parse({}, order).second
+        assert second is not None
+        assert (second.weight, second.loss) == (2, {"name": "bce", "r1": 5})
 
 
 def test_an_option_of_a_part_that_the_recipe_does_not_mention_is_its_usual_parts() -> None:
@@ -266,6 +277,8 @@ def keys(kind: type, prefix: str = "") -> list[str]:
 
 
 KEYS = [*keys(Recipe), "generator.width", "discriminator.head", "loss.r1", "loss.name", "augment.x", "x"]
+KEYS += [f"second.{key}" for key in keys(recipe.Second)]
+DEEP = ["second.loss.name", "second.loss.r1", "second.loss.r1.x", "second.adam.x", "a.b.c.d.e"]
 WORDS = some.sampled_from(
     ["none", "dcgan", "bce", "cpu", "auto", "stop", "3k", "2epochs", "1e-3", "yes", "~", "[1, 2]"]
 )
@@ -295,6 +308,7 @@ def means_the_same_again(values: Any, sets: list[str]) -> None:
 @given(some.sampled_from(KEYS), VALUES)
 @example("about", "a\x85b\u2028c")  # line breaks that PyYAML writes as they are and reads as spaces
 @example("loss.r1", float("nan"))
+@example("second.loss", {"name": "bce", "r1": [[1]]})
 def test_any_value_of_any_key(key: str, value: Any) -> None:
     section, _, option = key.rpartition(".")
     inside = {"name": "dcgan"} if section in recipe.PARTS else {}
@@ -303,7 +317,9 @@ def test_any_value_of_any_key(key: str, value: Any) -> None:
 
 @quick
 @given(
-    some.lists(some.tuples(some.sampled_from(KEYS) | some.text(max_size=8), WORDS | some.text(max_size=20)), max_size=3)
+    some.lists(
+        some.tuples(some.sampled_from(KEYS + DEEP) | some.text(max_size=8), WORDS | some.text(max_size=20)), max_size=3
+    )
 )
 def test_any_overrides(sets: list[tuple[str, str]]) -> None:
     means_the_same_again({}, [f"{key}={value}" for key, value in sets])

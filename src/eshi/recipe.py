@@ -137,7 +137,7 @@ class Recipe:
         return int(float(number) * {"": 1, "k": 1_000, "M": 1_000_000}.get(unit, epoch))
 
     def as_dict(self) -> dict[str, Any]:
-        return {key: plain(value, key) for key, value in dataclasses.asdict(self).items()}
+        return {key: plain(value, key, -1) for key, value in dataclasses.asdict(self).items()}  # a section deeper
 
     def yaml(self) -> str:
         return notation.write(self.as_dict())
@@ -163,12 +163,7 @@ def missing(noun: str, name: str, plugins: Sequence[str]) -> EshiError:
     """It is code, and the recipe may be a stranger's: only the user can decide to run it."""
     files = [f"--plugin {shlex.quote(plugin)}" for plugin in plugins if plugin.endswith(".py")]
     what = f"this recipe needs the {noun} {show(name)}, which came from {' or '.join(plugins)}"
-    hint = (
-        f"if you trust that code: {' '.join(files)}"
-        if files
-        else "if you trust that code, install it or register it first"
-    )
-    return EshiError(what, hint)
+    return EshiError(what, f"if you trust that code: {' '.join(files) or 'install it, or register it first'}")
 
 
 def load(source: str | Path, overrides: Sequence[str] = ()) -> Recipe:
@@ -204,26 +199,26 @@ def parse(values: Any, overrides: Sequence[str] = (), where: str = "recipe") -> 
 def overridden(values: dict[str, Any], overrides: Sequence[str]) -> dict[str, Any]:
     """`values` with every `a.b=c` set. Their order does not matter: what a section or a name clears, they do not."""
     values = {k: dict(v) if isinstance(v, dict) else v for k, v in values.items()}
-    sets: dict[tuple[str, str], Any] = {}
+    sets: dict[str, Any] = {}
     for text in overrides:
         key, equals, value = text.partition("=")
         text = brief(text)
-        section, _, option = key.strip().rpartition(".")
-        if not equals or not option:
+        if not equals or not all(key.strip().split(".")):
             raise EshiError(f"--set {text}: that is not KEY=VALUE", "for example --set batch=64 --set g_adam.lr=1e-4")
-        sets[section, option] = notation.read(value, f"--set {text}") if value.strip() else ""
-    for (section, option), value in sorted(sets.items(), key=lambda one: (one[0][0] != "", one[0][1] != "name")):
-        inside, part = values, section.rpartition(".")[2]
-        for name in filter(None, section.split(".")):
+        sets[key.strip()] = notation.read(value, f"--set {text}") if value.strip() else ""
+    for key in sorted(sets, key=lambda key: (key.count("."), not key.endswith(".name"))):
+        *section, option = key.split(".")
+        inside, value = values, sets[key]
+        for name in section:
             if inside.get(name) is None:  # what is not written down stands at its default
                 usual = getattr(Second() if inside is not values else Recipe(), name, None)
                 inside[name] = dict(usual) if name in PARTS and isinstance(usual, dict) else {}
             if not isinstance(inside[name], dict):
-                what = f"--set {brief(f'{section}.{option}')}: {show(name)} is a single value"
-                raise EshiError(what, f"set it whole: --set {brief(section)}=...")
+                what = f"--set {brief(key)}: {show(name)} is a single value"
+                raise EshiError(what, f"set it whole: --set {brief('.'.join(section))}=...")
             inside[name] = dict(inside[name])
             inside = inside[name]
-        if part in PARTS and option == "name" and inside.get("name") != value:
+        if section and section[-1] in PARTS and option == "name" and inside.get("name") != value:
             inside.clear()  # another part: the options of the old one are not its own
         inside[option] = value
     return values
@@ -294,5 +289,5 @@ def fixed(part: Any) -> dict[str, Any]:
     for key, hint in typing.get_type_hints(type(part), include_extras=True).items():
         if FREE not in getattr(hint, "__metadata__", ()):
             value = getattr(part, key)
-            found[key] = fixed(value) if dataclasses.is_dataclass(value) else plain(value, key)
+            found[key] = fixed(value) if dataclasses.is_dataclass(value) else plain(value, key, -1)
     return found

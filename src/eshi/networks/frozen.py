@@ -3,13 +3,16 @@
 
 import math
 from pathlib import Path
+from typing import Annotated, Any
 
 import torch
 from torch import Tensor, nn
 from torch.nn.functional import interpolate
 from torch.nn.utils.parametrizations import spectral_norm
 
+from eshi.ground.errors import EshiError
 from eshi.ground.registry import DISCRIMINATORS
+from eshi.ground.schema import Range
 from eshi.networks.lite import Lite, freeze
 
 WEIGHTS = Path(__file__).with_name("lite1.npz")
@@ -22,7 +25,12 @@ LARGEST = 128  # px that it looks at: of larger pictures a smaller copy
 class Frozen(nn.Module):
     """(N, 3, size, size) in [-1, 1], or what `see` made of it -> (N, 3) logits, one from each depth."""
 
-    def __init__(self, size: int | tuple[int, int], width: int = 128, mix: int = 0):
+    def __init__(
+        self,
+        size: int | tuple[int, int],
+        width: Annotated[int, Range(1, 512)] = 128,
+        mix: Annotated[int, Range(0)] = 0,
+    ):
         super().__init__()
         wide, high = (size, size) if isinstance(size, int) else size
         scale = min(1.0, LARGEST / min(wide, high))
@@ -31,6 +39,12 @@ class Frozen(nn.Module):
         self.lite = Lite("lite1", WEIGHTS)
         self.mixing = Mixing(mix)
         self.heads = nn.ModuleList(make_head(*shape, width) for shape in self.shapes)
+
+    @staticmethod
+    def fits(size: int | tuple[int, int], **others: Any) -> None:
+        """Its deepest map is a sixteenth of a picture."""
+        if (short := size if isinstance(size, int) else min(size)) < 16:
+            raise EshiError(f"the discriminator 'frozen' sees nothing in {short} px", "it needs 16 px or more")
 
     def see(self, images: Tensor) -> Tensor:
         """(N, F): the mixed maps of all depths in one row. No head has a part in it, so D's turn and G's share it."""
