@@ -57,6 +57,8 @@ def test_the_table_of_the_write_ups() -> None:
         ("batch=many", "'many' is not a whole number", ""),
         ("batch=0", "batch: 0 is too small", "at least 1"),
         ("images=soon", "'soon' is not a length", "20epochs"),
+        ("images=0min", "'0min' is not a length", "30min"),
+        ("images=0h00", "'0h00' is not a length", "30min"),
         ("size=2.5", "2.5 is not", ""),
         ("batch", "--set batch: that is not KEY=VALUE", "--set batch=64"),
         ("batch.size=4", "'batch' is a single value", "--set batch=..."),
