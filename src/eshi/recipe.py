@@ -36,7 +36,8 @@ NAMED = "write letters, digits, spaces and . , ( ) + - _, for example name: mine
 Name = Annotated[str, Form(r"\w[\w .,()+-]{0,79}", "a name for a run", NAMED)]
 LENGTHS = "for example 300, 400k, 2.5M, 20epochs, 30min or 1h30"
 TIME = r"([0-9]{1,3}(?:\.[0-9]{1,3})?)h(?:([0-9]{1,2})(?:min)?)?|([0-9]{1,4}(?:\.[0-9])?)min|([0-9]{1,6})s"
-Length = Annotated[str, Form(rf"[0-9]{{1,12}}(\.[0-9]{{1,9}})?([kM]?|epochs?)|(?=.*[1-9])(?:{TIME})", "a length", LENGTHS)]
+COUNT = r"[0-9]{1,12}(\.[0-9]{1,9})?([kM]?|epochs?)"
+Length = Annotated[str, Form(f"{COUNT}|(?=.*[1-9])(?:{TIME})", "a length", LENGTHS)]
 Source = Annotated[str, Form(SOURCE, "the file or package of a plugin", "for example my.py")]
 
 

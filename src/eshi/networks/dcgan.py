@@ -140,6 +140,7 @@ class Generator(nn.Module):
         momentum: Share = 0.1,
         prior: Prior = "normal",
         init: Init = "normal",
+        end: Literal["transposed", "resize"] = "transposed",
     ):
         super().__init__()
         self.size, self.latent, self.prior = pair(size), latent, prior
@@ -152,7 +153,7 @@ class Generator(nn.Module):
                 nn.BatchNorm2d(after, momentum=momentum),
                 nn.ReLU(inplace=True),
             ]
-        layers += [nn.ConvTranspose2d(counts[-1], 3, *KERNELS[last], bias=False), nn.Tanh()]
+        layers += [*make_end(end, counts[-1], last), nn.Tanh()]
         self.layers = nn.Sequential(*layers)
         initialise(self, init)
 
@@ -167,6 +168,13 @@ class Generator(nn.Module):
     def forward(self, z: Tensor) -> Tensor:
         out: Tensor = self.layers(z)  # (N, 3, H, W)
         return out
+
+
+def make_end(kind: str, count: int, factor: int) -> list[nn.Module]:
+    """To three colours at the picture's size. Enlarged first and then filtered, no grid of pixel pairs can appear."""
+    if kind == "resize":
+        return [nn.Upsample(scale_factor=factor), nn.Conv2d(count, 3, 3, padding=1, bias=False)]
+    return [nn.ConvTranspose2d(count, 3, *KERNELS[factor], bias=False)]
 
 
 def make_norm(kind: str, count: int, momentum: float) -> list[nn.Module]:
