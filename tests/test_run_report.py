@@ -251,7 +251,7 @@ def test_nothing_yet_says_what_will_come(tmp_path: Path) -> None:
 
 
 def test_precision_near_zero_is_explained_until_it_is_not(tmp_path: Path) -> None:
-    why = "Near 0 early in training is no fault"
+    why = "Near 0 early in training is normal"
     rows = [judged(4_000, 90.0, precision=0.0, recall=0.0), judged(8_000, 60.0, precision=0.01, recall=0.0)]
     assert why in words(run_report(make(tmp_path / "early", rows)).read_text())
     rows.append(judged(12_000, 40.0, precision=0.4, recall=0.2))
@@ -351,6 +351,14 @@ def test_labels_do_not_touch() -> None:
     assert len(tops) == 5
     assert all(b - a > 11 for a, b in itertools.pairwise(tops))
     assert 0 <= min(tops) <= max(tops) < 100
+
+
+@pytest.mark.parametrize("scores", [[190.0, 150.0, 139.0, 148.0], [900.0, 41.0, 90.0], [50.0, 49.9, 50.0]])
+def test_there_is_room_under_the_best_for_its_words(tmp_path: Path, scores: list[float]) -> None:
+    rows = [judged(4_000 * (i + 1), score) for i, score in enumerate(scores)]
+    page = run_report(make(tmp_path / "run", rows)).read_text()
+    (place,) = re.findall(r'class="dot" style="left:[\d.]+%;bottom:([\d.]+)%"', page)
+    assert float(place) >= 15
 
 
 @pytest.mark.parametrize(("low", "high"), [(0, 1), (0, 80_000), (0, 25e6), (-3, 7), (0.661, 0.742), (1e-7, 3e-7)])

@@ -59,7 +59,8 @@ def css(state: str) -> str:
 
 def chart(one: Chart, scene: Scene) -> Markup:
     """The card of a chart that is drawable."""
-    up, ticks = scale([p for c in one.curves for p in c.extremes + c.points if p], one.around, one.positive)
+    points = [p for c in one.curves for p in c.extremes + c.points if p]
+    up, ticks = scale(points, one.around, one.positive, below=0.2 if one.best else 0.0)
     rules = tag("path", class_="rules", d="".join(f"M0 {HIGH - up(tick) * HIGH:.1f}h{WIDE}" for tick in ticks))
     lines = [drawn(c, scene.end, up) for c in one.curves]
     box = {"viewBox": f"0 0 {WIDE} {HIGH}", "preserveAspectRatio": "none", "role": "img", "aria_label": one.title}

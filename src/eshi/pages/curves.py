@@ -113,13 +113,18 @@ def area(spots: list[Spot | None], edges: list[Spot | None]) -> str:
     return "".join(words)
 
 
-def scale(points: list[Point], around: tuple[float, float] | None, positive: bool) -> tuple[Up, list[float]]:
-    """Where in a chart's height a value lies, and its ticks."""
+def scale(
+    points: list[Point], around: tuple[float, float] | None, positive: bool, below: float = 0.0
+) -> tuple[Up, list[float]]:  # fmt: skip
+    """Where in a chart's height a value lies, and its ticks. `below`: room for words under the lowest value."""
     values = [point[1] for point in points]
-    if positive and min(values) > 0 and max(values) > 6 * min(values):
-        low, high = max(min(values), max(values) / ROOM) / 1.15, max(values) * 1.15
+    low, high = min(values), max(values)
+    if positive and low > 0 and high > 6 * low:
+        low, high = max(low, high / ROOM), high * 1.15
+        low /= 1.15 * (high / low) ** below
         return lambda value: math.log(max(value, low) / low) / math.log(high / low), decades(low, high)
-    low, high = bounds([v for x, y, noise in points for v in (y - noise, y + noise)], around)
+    edges = [v for x, y, noise in points for v in (y - noise, y + noise)]
+    low, high = bounds([*edges, max(low - below * (high - low), min(low, 0.0))], around)
     return lambda value: (value - low) / (high - low), steps(low, high, 4)
 
 

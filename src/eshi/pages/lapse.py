@@ -73,7 +73,7 @@ def best_and_last(folder: Path, frames: list[tuple[int, Path]], best: Row | None
     also = ", the sheet nearest to the best step too" if best and near == last else ""
     if len(frames) == 1:
         title, note = (
-            "Drawn so far, and real",
+            "First drawings, and real faces",
             "One sheet so far; from the second on, a time-lapse shows the same latents.",
         )
         shown.append((last[1], "Before it has learned anything" if last[0] == 0 else f"{human(last[0])} images{also}"))

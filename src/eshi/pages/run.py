@@ -131,12 +131,11 @@ def coloured(rows: list[Row], *named: tuple[str, str]) -> list[Curve]:
 
 def early(judged: list[Row]) -> str:
     """Why precision and recall stay near 0, as long as they do."""
-    if not any(number(row.get(name)) is not None for row in judged for name in ("precision", "recall")):
-        return ""
-    if any((number(judged[-1].get(name)) or 0) > NEAR_ZERO for name in ("precision", "recall")):
+    shares = [[number(row.get(name)) for row in judged if name in row] for name in ("precision", "recall")]
+    if max((values[-1] or 0.0 for values in shares if values), default=1.0) > NEAR_ZERO:
         return ""
     return (
-        "Near 0 early in training is no fault: precision, recall and coverage count drawings that lie as near to real "
+        "Near 0 early in training is normal: precision, recall and coverage count drawings that lie as near to real "
         "faces as those do to one another. Until some do, only the score shows progress."
     )
 
