@@ -68,7 +68,7 @@ def plain_loop(pictures: Path, faces: Path, cascade: str, threads: int) -> None:
 
 
 def bench_crop(work: Path, pictures: int, cascade: str, rounds: int) -> None:
-    paint(work / "pictures", pictures)
+    paint(work / "pictures", pictures, 0)
     cv2.setNumThreads(2)
     took: dict[str, list[np.ndarray]] = {}
     for turn in range(rounds):
@@ -164,7 +164,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as place:
         work = Path(place)
         bench_crop(work, given.pictures, given.cascade or str(fetched()), given.rounds)
-        paint(work / "seeds", 400, faces=96)
+        paint(work / "seeds", 400, 0, faces=96)
         seeds = [image.decode(path) for path in sorted((work / "seeds").glob("*.png"))]
         for name, count in (("speed", given.faces), ("memory", given.memory)):
             if count:

@@ -23,10 +23,10 @@ from PIL import Image
 
 from eshi.gather import arrivals, hearing, leash, sites
 from eshi.gather.arrivals import Arrivals
-from eshi.gather.collect import Summary, collect
-from eshi.gather.hearing import Ear
+from eshi.gather.hearing import Ear, Summary
 from eshi.ground.errors import EshiError
 from eshi.ground.progress import Progress
+from eshi.verbs.gathering import collect
 
 ENGINES = ["moebooru", "danbooru", "gelbooru_v02"]
 installed = importlib.util.find_spec("gallery_dl") is not None
@@ -39,7 +39,7 @@ def _no_proxy(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def get(booru: Booru, folder: Path, engine: str = "", **options: object) -> Summary:
-    return collect(booru.site(engine), "1girl", folder, **({"pause": 0, "min_free": 0} | options))  # type: ignore[arg-type]
+    return collect(booru.site(engine), "1girl", out=folder, **({"pause": 0, "min_free": 0} | options))  # type: ignore[arg-type]
 
 
 @contextlib.contextmanager
@@ -184,19 +184,19 @@ def test_addresses_and_their_errors(tmp_path: Path) -> None:
     assert sites.source(whole, "", "safe").url == whole
     for site, tags, said in (("konachn", "", "no site"), (whole, "1girl", "already"), ("https://x.org", "a", "search")):
         with pytest.raises(EshiError, match=said):
-            collect(site, tags, tmp_path / "none")
+            collect(site, tags, out=tmp_path / "none")
     with pytest.raises(EshiError) as error:
-        collect("konachn", "1girl", tmp_path / "none")
+        collect("konachn", "1girl", out=tmp_path / "none")
     assert "konachan" in error.value.hint
-    with pytest.raises(EshiError, match="rating 'saef'"):
-        collect("konachan", "1girl", tmp_path / "none", rating="saef")
+    with pytest.raises(EshiError, match="--rating: there is no 'saef'"):
+        collect("konachan", "1girl", out=tmp_path / "none", rating="saef")
     assert not list(tmp_path.iterdir())
 
 
 @needs_gallery_dl
 def test_an_address_nobody_knows_is_an_error(tmp_path: Path) -> None:
     with pytest.raises(EshiError, match="cannot read") as error:
-        collect("oddbooru:http://127.0.0.1:9/post/list/a/1", "", tmp_path, pause=0)
+        collect("oddbooru:http://127.0.0.1:9/post/list/a/1", "", out=tmp_path, pause=0)
     assert error.value.code == 2
 
 
@@ -259,7 +259,7 @@ def test_a_crash_between_any_two_steps_is_mended(step: str, tmp_path: Path, monk
 def test_without_gallery_dl_the_error_says_what_to_install(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
     with pytest.raises(EshiError) as error:
-        collect("konachan", "1girl", tmp_path / "none")
+        collect("konachan", "1girl", out=tmp_path / "none")
     assert "pip install 'eshi[collect]'" in error.value.hint
     assert not list(tmp_path.iterdir())
 
@@ -492,7 +492,7 @@ def test_folders_and_files_may_be_words(tmp_path: Path) -> None:
     account = tmp_path / "keys.json"
     account.write_text("{}")
     with Booru(("moebooru", make_posts("moebooru", safe=1))) as booru:
-        found = collect(booru.site(), "1girl", str(tmp_path / "p"), pause=0, min_free=0, account=str(account))
+        found = collect(booru.site(), "1girl", out=str(tmp_path / "p"), pause=0, min_free=0, account=str(account))
     assert (found.new, found.folder) == (1, tmp_path / "p")
 
 
@@ -567,9 +567,9 @@ def test_a_service_that_will_not_is_left_alone(tmp_path: Path) -> None:
 
 
 COMMAND = """
-import sys; from pathlib import Path; from eshi.gather.collect import collect
+import sys; from pathlib import Path; from eshi import collect
 site, folder = sys.argv[1:3]
-print("\\n".join(collect(site, "1girl", Path(folder), quality="original", pause=0, min_free=0).lines()))
+print("\\n".join(collect(site, "1girl", out=Path(folder), quality="original", pause=0, min_free=0).lines()))
 """
 
 

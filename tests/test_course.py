@@ -18,7 +18,6 @@ from eshi.gather.faceset import faceset
 from eshi.ground import image
 from eshi.ground.errors import EshiError
 from eshi.judging import guard
-from eshi.judging.compare import judge
 from eshi.judging.judge import judge_of, memory, spread
 from eshi.judging.watch import Watch
 from eshi.networks.engine import choose
@@ -29,6 +28,7 @@ from eshi.run.logbook import all_judgements, log
 from eshi.training import course
 from eshi.training.loop import train
 from eshi.training.pupils import pupils
+from eshi.verbs.judging import judge
 
 
 def with_sets(r: Recipe, *sets: str) -> Recipe:
@@ -84,9 +84,9 @@ def test_a_judgement_of_an_unjudged_last_step_names_the_best(faces: Path, tiny: 
     (folder / "log.jsonl").write_text("".join(line + "\n" for line in trained if "ranked_by" not in line))
     (folder / "best.pt").unlink()
     found = judge([folder], count=20)
-    assert "the last step had not been judged" in found["named"][0]
+    assert "the last step had not been judged" in found.named[0]
     assert checkpoint.load(folder / "best.pt")["images"] == 160
-    assert judge([folder], count=20)["named"] == []
+    assert judge([folder], count=20).named == []
 
 
 def test_other_faces_are_refused_unless_they_are_meant(faces: Path, tiny: Recipe, tmp_path: Path) -> None:
@@ -118,11 +118,11 @@ def test_a_run_is_never_cut_short_by_forgetting_its_length(faces: Path, tiny: Re
 
 def test_faces_nobody_learned_from_are_compared_with_whole(faces: Path, tiny: Recipe, tmp_path: Path) -> None:
     run = train(faces, with_sets(tiny, "images=16", "data.holdout=0", "judge.every=0"), tmp_path / "run")
-    assert "150 training faces" in judge([run], count=20)["against"]  # none was held out, and it says so
+    assert "150 training faces" in judge([run], count=20).against  # none was held out, and it says so
     others = discs(tmp_path / "others", 90)
-    found = judge([run], others, count=20)
-    assert found["against"].startswith("90 faces of")
-    assert len(found["rows"]) == 1  # no row of training faces: there are none
+    found = judge([run], against=others, count=20)
+    assert found.against.startswith("90 faces of")
+    assert len(found.rows) == 1  # no row of training faces: there are none
 
 
 def test_without_held_out_faces_nothing_is_said_about_copies(faces: Path) -> None:

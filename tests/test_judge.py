@@ -19,18 +19,19 @@ from eshi.gather.painter import paint
 from eshi.ground import image
 from eshi.ground.errors import EshiError
 from eshi.judging import metrics
-from eshi.judging.compare import judge, table
+from eshi.judging.compare import table
 from eshi.judging.features import cached, features, network
 from eshi.judging.judge import better, judge_of
 from eshi.recipe import Recipe
 from eshi.training.loop import train
+from eshi.verbs.judging import judge
 
 
 @pytest.fixture(scope="module")
 def painted(tmp_path_factory: pytest.TempPathFactory) -> np.ndarray:
     """(160, 64, 64, 3) painted faces"""
     folder = tmp_path_factory.mktemp("painted")
-    paint(folder, 160, faces=64)
+    paint(folder, 160, 0, faces=64)
     return np.asarray(faceset(folder, (64, 64)).images)
 
 
@@ -216,7 +217,7 @@ def run(faces: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def test_one_table_for_runs_checkpoints_and_folders(run: Path, faces: Path) -> None:
-    found = judge([run, run / "last.pt", faces], count=60)
+    found = vars(judge([run, run / "last.pt", faces], count=60))
     names = [row["name"] for row in found["rows"]]
     assert found["ranked_by"] == "fd_lite0"
     assert any("last.pt" in name for name in names)
@@ -231,7 +232,7 @@ def test_one_table_for_runs_checkpoints_and_folders(run: Path, faces: Path) -> N
 
 
 def test_the_same_checkpoint_scores_the_same_twice(run: Path, faces: Path) -> None:
-    one, two = (judge([run / "last.pt"], faces, count=40)["rows"] for _ in range(2))
+    one, two = (judge([run / "last.pt"], against=faces, count=40).rows for _ in range(2))
     assert [row["fd_lite0"] for row in one] == [row["fd_lite0"] for row in two]
 
 
@@ -259,7 +260,7 @@ def test_inception_says_what_to_install(run: Path) -> None:
         import torch_fidelity  # noqa: F401
     except ImportError:
         with pytest.raises(EshiError, match="torch-fidelity") as raised:
-            judge([run], kind="inception", count=20)
+            judge([run], features="inception", count=20)
         assert "eshi[inception]" in raised.value.hint
 
 

@@ -17,7 +17,9 @@ from eshi.gather.painter.pen import Pen, ribbon, spline
 from eshi.ground import image
 from eshi.ground.errors import EshiError
 
-PAINT = "import sys; from eshi.gather.painter import paint; paint(sys.argv[1], int(sys.argv[2]), faces=32, workers=2)"
+PAINT = (
+    "import sys; from eshi.gather.painter import paint; paint(sys.argv[1], int(sys.argv[2]), 0, faces=32, workers=2)"
+)
 
 
 def attributes(folder: Path) -> list[dict]:
@@ -212,7 +214,7 @@ def test_a_killed_run_ends_at_once_and_the_next_one_completes_it(tmp_path, kind)
     time.sleep(0.2)
     assert sorted(tmp_path.glob("*.png")) == left  # no worker lives on
     count = len(left) + 5
-    paint(tmp_path, count, faces=32)
+    paint(tmp_path, count, 0, faces=32)
     assert [facts["number"] for facts in attributes(tmp_path)] == list(range(2000))
     for number in range(count):
         assert image.decode(tmp_path / f"{number:05}.png").shape == (32, 32, 3)
@@ -221,7 +223,7 @@ def test_a_killed_run_ends_at_once_and_the_next_one_completes_it(tmp_path, kind)
 @pytest.mark.parametrize("wrong", [{"count": 0}, {"count": -1}, {"seed": -1}, {"faces": 4}, {"faces": 5000}])
 def test_senseless_wishes_are_refused(tmp_path, wrong):
     with pytest.raises(EshiError) as error:
-        paint(tmp_path / "new", **wrong)
+        paint(tmp_path / "new", **{"count": 1, "seed": 0} | wrong)
     assert error.value.hint
     assert not (tmp_path / "new").exists()
 
@@ -236,7 +238,7 @@ def test_a_folder_with_other_pictures_is_left_alone(tmp_path):
     (tmp_path / "mine").mkdir()
     image.save(np.zeros((9, 9, 3), np.uint8), tmp_path / "mine" / "00000.jpg")
     with pytest.raises(EshiError, match="did not paint"):
-        paint(tmp_path / "mine", 1)
+        paint(tmp_path / "mine", 1, 0)
 
 
 @pytest.mark.slow

@@ -1,6 +1,8 @@
 """Every verb, as a command and as a function: what it says, what it returns, where its drawings go."""
 
+import ast
 import dataclasses
+import importlib
 import inspect
 import json
 import os
@@ -126,6 +128,27 @@ def test_the_demo_goes_all_the_way(
     out, told = capsys.readouterr()
     assert json.loads(out)["run"] == "demo/run"
     assert told == ""
+
+
+def room_of(verb: str) -> Callable[..., object]:
+    """The function of the same name that a verb calls."""
+    tree = ast.parse(inspect.getsource(VERBS[verb].call))
+    homes = [n.module for n in ast.walk(tree) if isinstance(n, ast.ImportFrom) and verb in [a.name for a in n.names]]
+    return getattr(importlib.import_module(homes[0] or ""), verb)  # type: ignore[no-any-return]
+
+
+@pytest.mark.parametrize("verb", ["paint", "collect", "judge", "runs", "train"])
+def test_a_default_stands_in_the_signature_of_the_verb_alone(verb: str) -> None:
+    for parameter in inspect.signature(room_of(verb)).parameters.values():
+        assert parameter.default in (inspect.Parameter.empty, None, False), f"{verb}: {parameter}"
+
+
+@pytest.mark.parametrize("verb", ["crop", "clean", "draw"])
+def test_a_default_that_stands_in_a_room_too_is_the_same(verb: str) -> None:
+    mine, its = (inspect.signature(one).parameters for one in (VERBS[verb].call, room_of(verb)))
+    both = [name for name in mine if name in its and its[name].default is not inspect.Parameter.empty]
+    assert len(both) > 4
+    assert {name: mine[name].default for name in both} == {name: its[name].default for name in both}
 
 
 def test_the_public_names_are_the_verbs_and_classes() -> None:

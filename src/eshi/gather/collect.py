@@ -21,7 +21,7 @@ from typing import IO, Any
 from eshi.gather import leash, sites
 from eshi.gather.arrivals import Arrivals, open_catalogue
 from eshi.gather.hearing import GO_ON, Ear, Summary
-from eshi.ground.errors import EshiError, near_miss
+from eshi.ground.errors import EshiError
 from eshi.ground.progress import Progress
 
 try:
@@ -35,24 +35,20 @@ BOUNDS = leash.Bounds()
 
 def collect(
     site: str,
-    tags: str = "",
-    folder: Path | str = "pictures",
-    limit: int | None = None,
-    rating: str = "safe",
-    quality: str = "sample",
-    dry_run: bool = False,
-    max_bytes: int | None = None,
-    min_free: int = 1_000_000_000,
-    pause: float = 1.0,
-    artists: bool = False,
-    account: Path | str | None = None,
+    tags: str,
+    folder: Path,
+    limit: int | None,
+    rating: sites.Rating,
+    quality: sites.Quality,
+    dry_run: bool,
+    max_bytes: int | None,
+    min_free: int,
+    pause: float,
+    artists: bool,
+    account: Path | None,
 ) -> Summary:
     """The first `limit` pictures of a search. `max_bytes` counts all pictures in the folder, `min_free` is what the
     disk keeps. `account` is a gallery-dl configuration file with keys or logins."""
-    folder, account = Path(folder), Path(account) if account else None
-    for word, known in ((rating, sites.RATINGS), (quality, sites.QUALITIES)):
-        if word not in known:
-            raise EshiError(f"no {'rating' if known is sites.RATINGS else 'quality'} '{word}'", near_miss(word, known))
     if limit is not None and limit < 1:
         raise EshiError(f"a limit of {limit} collects nothing", "give at least 1")
     place = sites.source(site, tags, rating)

@@ -10,7 +10,6 @@ from eshi.ground.errors import EshiError, near_miss
 Rating = Literal["safe", "sensitive", "questionable", "explicit", "any"]
 Quality = Literal["preview", "sample", "original"]
 RATINGS: tuple[Rating, ...] = get_args(Rating)  # each takes what stands before it, too
-QUALITIES: tuple[Quality, ...] = get_args(Quality)
 NO_PICTURES = {"mp4", "webm", "m4v", "mov", "mkv", "zip", "swf", "ugoira", "mp3", "ogg", "pdf", "txt", "htm", "html"}
 
 

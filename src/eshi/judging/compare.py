@@ -16,7 +16,7 @@ from eshi.ground.errors import EshiError
 from eshi.ground.figures import measured
 from eshi.ground.image import SUFFIXES
 from eshi.ground.progress import Progress
-from eshi.judging.judge import DRAWINGS, SEED, better, judge_of, memory, save_memory, spread
+from eshi.judging.judge import SEED, better, judge_of, memory, save_memory, spread
 from eshi.judging.watch import Watch
 from eshi.networks.engine import choose
 from eshi.run import logbook
@@ -36,9 +36,8 @@ class Contender:
 
 
 def judge(
-    paths: Sequence[Path | str], against: Path | str | None = None, kind: str = "lite0", count: int = DRAWINGS,
-    **options: Any,
-) -> dict[str, Any]:  # fmt: skip
+    paths: Sequence[Path | str], against: Path | str | None, kind: str, count: int, **options: Any
+) -> dict[str, Any]:
     """Score `paths` with `count` drawings each: {"against", "ranked_by", "rows", "named"}, best first.
 
     Without `against`, the faces that the first run was trained on, split as it split them. `options` go to the feature

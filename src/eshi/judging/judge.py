@@ -14,7 +14,6 @@ from eshi.ground.errors import EshiError
 from eshi.judging import metrics
 from eshi.judging.features import cached, features, network
 
-DRAWINGS = 500
 SEED = 1_000_000  # of the judged latents: numbers that nobody draws by hand
 FACES = 2000  # at most, of either side: k-NN metrics are quadratic
 FEW = 50  # held-out faces below which the training faces stand in for them

@@ -26,7 +26,7 @@ FIELDS: dict[str, type] = {
 EVENTS = ("started", "paused", "finished", "stopped", "rolled back", "warned")  # "stopped" is the guard's doing
 
 
-def runs(folder: Path | str = "runs") -> list[Row]:
+def runs(folder: Path | str) -> list[Row]:
     """Every run in `folder`: itself, or up to two levels deep. The one that changed last comes first."""
     found = [file for deep in ("", "*/", "*/*/") for file in Path(folder).glob(f"{deep}recipe.yaml")]
     return sorted((summary(file.parent) for file in found), key=lambda run: -run["changed"])

@@ -83,7 +83,7 @@ def size_in_bytes(size: int | str, flag: str) -> int:
     number, unit = (words[:-2], UNITS[words[-2:]]) if words[-2:] in UNITS else (words, 1)
     try:
         found = float(number) * unit
-        if not 0 <= found < 1e18:
+        if not 0 <= found < 1e24:
             raise ValueError
     except ValueError:
         raise EshiError(f"{flag}: '{size}' is not a size", "for example 500MB, 2GB or a number of bytes") from None

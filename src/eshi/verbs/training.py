@@ -105,7 +105,7 @@ def train(
         str | None, About("or the length as a time on this machine: 30min, 2h, 1h30", flag="--for", metavar="TIME")
     ] = None,
     start: Annotated[
-        str | None,
+        Path | str | None,
         About(
             "begin with the weights of another run or checkpoint; RUN:G takes its generator alone",
             flag="--from",
@@ -123,11 +123,12 @@ def train(
     images = time if images is None else images
     chosen = altered(recipe or (own if own and own.exists() else USUAL), set, images=images, seed=seed)
     asked = chosen.images if images is not None or any(word.startswith("images=") for word in settings(set)) else None
+    home = Path(out) if out else Path("runs") / f"{chosen.name}-{Path(faces).resolve().stem}"
 
     from eshi.run.folder import sheets  # torch is loaded only now, so that a typo shows at once
     from eshi.training.loop import train
 
-    folder = train(Path(faces), chosen, out, images=asked, start=start, faces_changed=faces_changed)
+    folder = train(faces, chosen, home, asked, str(start) if start else None, faces_changed)
     return Trained(folder, sheets(folder)[-1])
 
 

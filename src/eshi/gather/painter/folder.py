@@ -16,7 +16,7 @@ ALONE = 32  # below this, starting workers takes longer than drawing
 SMALLEST, LARGEST = 16, 1024  # px, of a face
 
 
-def paint(folder: Path, count: int = 1000, seed: int = 0, faces: int | None = None, workers: int | None = None) -> Path:
+def paint(folder: Path, count: int, seed: int, faces: int | None = None, workers: int | None = None) -> Path:
     """Draws pictures 0..count-1 of `seed` into `folder`; `faces` is the side of square faces, drawn instead."""
     if count < 1:
         raise EshiError(f"cannot paint {count} pictures", "give a count of at least 1")
