@@ -119,6 +119,7 @@ def test_help_loads_nothing_heavy_and_answers_at_once() -> None:
         ("favourites run ad 7", "there is no 'ad'", "did you mean 'add'?"),
         ("favourites run add --name miku", "add needs a face", "add 7 --name miku"),
         ("favourites run drop", "drop needs a --name", "drop --name miku"),
+        ("train faces --images 300 --for 1h", "--images and --for both say how long", "one of them"),
         ("completion tcsh", "there is no 'tcsh'", "did you mean"),
         ("walk {}/run --seeds 1,2 -o film.avi", "cannot make a film of film.avi", ".webp"),
         ("walk {}/run --seeds 1,2 --seconds 0", "a frame cannot last 0 seconds", "0.08"),
