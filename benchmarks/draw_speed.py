@@ -6,7 +6,6 @@ Time is that of the core, which other programs on a busy machine do not change m
 import argparse
 import platform
 import statistics
-import tempfile
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -17,7 +16,7 @@ from eshi import recipe
 from eshi.artist import Artist, draw
 from eshi.ground import image
 from eshi.networks.build import networks
-from eshi.run.folder import Run
+from eshi.networks.engine import choose
 
 ONE, SHEET = 0.015, 0.4  # seconds
 
@@ -34,13 +33,11 @@ def timed(work: Callable[[], object], times: int) -> tuple[float, float]:
     return statistics.median(core), statistics.median(clock)
 
 
-def fresh(name: str, folder: Path) -> Artist:
+def fresh(name: str) -> Artist:
     """As loaded from a run; the speed does not depend on what was learned."""
-    chosen = recipe.load(name)
+    chosen, engine = recipe.load(name), choose("cpu", "fp32")
     G, D = networks(chosen)
-    with Run(folder / name, chosen) as run:
-        run.save({"G": G.state_dict(), "D": D.state_dict(), "images": 0})
-    return Artist.load(folder / name)
+    return Artist(chosen, 0, engine.place(G).eval(), engine.place(D).eval())
 
 
 def main() -> None:
@@ -51,8 +48,7 @@ def main() -> None:
     torch.set_num_threads(1)
     print(f"{platform.machine()}, 1 thread, torch {torch.__version__}, Python {platform.python_version()}")
     print(f"{'':<14}{'one face':>30}{'sheet of 64 as PNG':>34}")
-    with tempfile.TemporaryDirectory() as folder:
-        artists = {name: fresh(name, Path(folder)) for name in ("demo", "dcgan-64")}
+    artists = {name: fresh(name) for name in ("demo", "dcgan-64")}
     artists |= {path.name: Artist.load(path) for path in a.runs}
     for name, who in artists.items():
         one = timed(lambda w=who: draw(w, 1, 7), a.times)

@@ -11,7 +11,6 @@ from untrained import kept, made
 
 from eshi.artist import Artist, draw, render
 from eshi.explore import add_favourite, drop_favourite, favourites, film, look, mix, project, store, sweep, walk
-from eshi.explore.latent import resolve
 from eshi.ground import image
 from eshi.ground.errors import EshiError
 
@@ -35,7 +34,7 @@ def test_a_sweep_moves_one_coordinate_over_the_whole_range(who: Artist) -> None:
     z = who.G.draw(2, 7)
     z[1, 5] = float(found.values[2])
     np.testing.assert_array_equal(found.images[3, 2], render(who.G, z)[1])
-    ends = (0, 1) if who.G.prior == "uniform" else (-2.5, 2.5)
+    ends = (0, 1) if who.G.prior.name == "uniform" else (-2.5, 2.5)
     assert (found.values[0], found.values[-1]) == ends
 
 
@@ -91,7 +90,7 @@ def test_an_even_walk_has_no_jump(who: Artist, points: list[int], loop: bool) ->
 
 def test_without_d_a_walk_is_measured_in_pixels() -> None:
     who = made()
-    del who.D
+    who.D = None
     found = walk(who, [1, 2], 10, even=True)
     assert found.measured_by == "pixels at 16x16"
     assert found.smoothness <= 1.5
@@ -193,9 +192,9 @@ def test_a_latent_must_fit(tmp_path: Path) -> None:
             "broken": "no latent", "gone": "there is no file"}  # fmt: skip
     for name, what in said.items():
         with pytest.raises(EshiError, match=what):
-            resolve(who, tmp_path / f"{name}.npy")
+            who.latent(tmp_path / f"{name}.npy")
     with pytest.raises(EshiError, match="-1 is no seed"):
-        resolve(who, -1)
+        who.latent(-1)
 
 
 def test_a_drawing_finds_its_way_home(who: Artist) -> None:
@@ -204,7 +203,7 @@ def test_a_drawing_finds_its_way_home(who: Artist) -> None:
     found = [project(who, face, steps=150) for face in images[:3]]
     assert np.median([one.error for one in found]) <= np.median(between) / 10
     np.testing.assert_array_equal(found[0].image, render(who.G, torch.from_numpy(found[0].latent)[None])[0])
-    if who.G.prior == "uniform":
+    if who.G.prior.name == "uniform":
         assert 0 <= min(one.latent.min() for one in found) <= max(one.latent.max() for one in found) <= 1
 
 
@@ -247,7 +246,7 @@ def test_a_dead_map_changes_nothing_when_dropped() -> None:
 
 def test_without_d_there_is_nothing_to_look_through() -> None:
     who = made()
-    del who.D
+    who.D = None
     with pytest.raises(EshiError, match="holds no D"):
         look(who)
 

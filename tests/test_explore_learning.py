@@ -6,18 +6,19 @@ import numpy as np
 import pytest
 import torch
 from torch import nn
+from untrained import kept
 
 from eshi import recipe
 from eshi.artist import Artist, render
 from eshi.explore import directions, edit
-from eshi.explore.directions import factorised, first_layer, ridge, unmixed
+from eshi.explore.directions import factorised, first_layer, learned, ridge, unmixed
 from eshi.explore.measures import MEASURES, eye_colour, hair_colour, measured
 from eshi.gather.painter import paint
 from eshi.ground import image
 from eshi.ground.errors import EshiError
 from eshi.ground.registry import GENERATORS
 from eshi.networks.build import networks
-from eshi.run.folder import Run
+from eshi.networks.prior import PRIORS
 
 torch.set_num_threads(1)
 
@@ -25,7 +26,7 @@ torch.set_num_threads(1)
 class Painter(nn.Module):
     """A G whose truth is known: coordinates 0 to 2 are the hair's red, green and blue, 3 to 5 the eyes', 6 the rest."""
 
-    latent, prior = 16, "normal"
+    size, latent, prior = (64, 64), 16, PRIORS["normal"]
 
     def __init__(self) -> None:
         super().__init__()
@@ -53,10 +54,7 @@ def run_of(folder: Path, *overrides: str) -> Path:
     small = ["size=32", "generator.width=4", "discriminator.width=4", "generator.latent=8"]
     chosen = recipe.load("dcgan-64", [*small, *overrides])
     torch.manual_seed(1)
-    G, D = networks(chosen)
-    with Run(folder, chosen) as run:
-        run.save({"G": G.state_dict(), "D": D.state_dict(), "images": 0})
-    return folder
+    return kept(Artist(chosen, 0, *networks(chosen)), folder)
 
 
 def test_measured_directions_are_the_coordinates_that_do_it(painter: Artist) -> None:
@@ -132,6 +130,22 @@ def test_directions_are_kept_with_the_run_and_are_the_same_again(tmp_path: Path)
     assert edit(run, 1, {"factor1": 2}).images.shape == (7, 32, 32, 3)
 
 
+def test_directions_are_the_same_for_every_number_of_threads(painter: Artist) -> None:
+    random = np.random.default_rng(0)
+    images = random.integers(0, 255, (120, 32, 32, 3), np.uint8)
+    latents, seen = random.standard_normal((120, 16)), torch.from_numpy(random.standard_normal((120, 4096), np.float32))
+    found, before = [], torch.get_num_threads()
+    try:
+        for threads in (1, 2):
+            torch.set_num_threads(threads)
+            found.append(learned(painter, latents, images, seen, None))
+            assert torch.get_num_threads() == threads
+    finally:
+        torch.set_num_threads(before)
+    np.testing.assert_array_equal(found[1].vectors, found[0].vectors)
+    assert found[1].correlations == found[0].correlations
+
+
 def test_a_uniform_latent_stays_in_its_prior(tmp_path: Path) -> None:
     run = run_of(tmp_path / "run", "generator.prior=uniform")
     directions(run, 120)
@@ -203,7 +217,9 @@ def test_transfer_tells_classes_apart_and_says_what_it_needs(tmp_path: Path) -> 
     assert found.accuracy["raw pixels"] == [1.0, 1.0]
     assert found.features["raw pixels"] == 32 * 32 * 3
     assert found.features["trained D"] == (4 + 8 + 16) * 16
+    before = torch.get_rng_state()
     assert found.accuracy == transfer(run, tmp_path / "set", splits=2).accuracy
+    assert torch.equal(torch.get_rng_state(), before)  # the random D takes none of its caller's
     with pytest.raises(EshiError, match="no class folders"):
         transfer(run, tmp_path / "set" / "dark")
 

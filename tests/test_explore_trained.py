@@ -27,7 +27,7 @@ def who() -> Artist:
 
 @pytest.fixture(scope="module")
 def found(who: Artist) -> Directions:
-    return directions(who)
+    return directions(who, keep=False)
 
 
 def rest(images: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

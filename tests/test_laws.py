@@ -20,13 +20,13 @@ recipe
 gather      workers painter.pen painter.character painter.head painter.hair painter.ornaments painter.clothes
             painter.backdrop painter.compose painter.folder painter catalogue finders finders.* finders.evaluate
             sites credits measure duplicates arrivals leash hearing collect crop clean survey faceset
-networks    prior lite engine *  build
+networks    contracts prior lite engine *  build
 run         checkpoint logbook folder
-artist
+artist      points artist
 judging     metrics features judge guard watch compare
 pages       page curves chart lapse origin headline faces run
 training    losses augment pupils learn start course loop
-explore     latent page features measures expression directions *
+explore     page features measures expression directions *
 verbs       verb gallery * demo
 cli         completion parser commands
 """

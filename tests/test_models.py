@@ -1,5 +1,7 @@
 """Shapes, sizes, parameter counts and priors of every architecture."""
 
+import typing
+
 import pytest
 import torch
 from torch import nn
@@ -7,8 +9,11 @@ from torch import nn
 from eshi import recipe
 from eshi.ground.errors import EshiError
 from eshi.ground.registry import DISCRIMINATORS, GENERATORS
+from eshi.networks import contracts
 from eshi.networks.build import networks
 from eshi.networks.dcgan import Discriminator, Generator, ladder
+from eshi.networks.engine import borrowed_randomness, choose, one_thread
+from eshi.networks.prior import PRIORS, Name, arc, line
 
 
 def count(network: nn.Module) -> int:
@@ -100,6 +105,93 @@ def test_normal_init_is_the_papers() -> None:
     weights = Generator(64).layers[1].weight
     assert abs(weights.std() - 0.02) < 0.0005
     assert abs(weights.mean()) < 0.0005
+
+
+def test_every_network_keeps_its_contract() -> None:
+    for name in GENERATORS:
+        G = GENERATORS[name](32)
+        assert isinstance(G, contracts.Generator)
+        assert isinstance(G.prior, contracts.Prior)
+    for name in DISCRIMINATORS:
+        assert isinstance(DISCRIMINATORS[name](32), contracts.Discriminator)
+    assert not isinstance(nn.Linear(3, 4), contracts.Generator | contracts.Discriminator)
+
+
+@pytest.fixture(params=sorted(PRIORS))
+def prior(request: pytest.FixtureRequest) -> contracts.Prior:
+    return PRIORS[request.param]
+
+
+def test_a_recipe_may_name_every_prior() -> None:
+    assert set(typing.get_args(Name)) == set(PRIORS) == {str(prior) for prior in PRIORS.values()}
+
+
+def test_a_prior_is_what_it_says_it_is(prior: contracts.Prior) -> None:
+    z = prior.draw(4000, 16, 0)
+    assert abs(float(z.mean()) - prior.mean) < 0.01
+    assert abs(float(z.std()) - prior.deviation) < 0.01
+    low, high = prior.ends
+    assert 0.98 < float(((z >= low) & (z <= high)).float().mean()) <= 1
+
+
+def test_what_a_prior_draws_is_possible_and_likely(prior: contracts.Prior) -> None:
+    z = prior.draw(500, 16, 0)
+    assert torch.equal(prior.possible(z), z)
+    torch.testing.assert_close(prior.likely(z), z)
+    far = prior.likely(z + 1000)
+    torch.testing.assert_close(prior.likely(far), far)  # and what is far away comes back
+    assert float(far.norm(dim=1).max()) < 16
+    assert float(prior.unlikely(z).mean()) < 0.2
+
+
+def test_numbers_without_bounds_become_latents(prior: contracts.Prior) -> None:
+    z = prior.draw(50, 16, 0)
+    torch.testing.assert_close(prior.latent(prior.free(z)), z, rtol=0, atol=2e-3)
+    wild = prior.latent(torch.linspace(-30, 30, 16)[None])
+    assert torch.equal(prior.possible(wild), wild)
+
+
+def test_a_walk_leads_from_one_to_the_other_and_stays_possible(prior: contracts.Prior) -> None:
+    here, there = prior.draw(2, 16, 0).split(1)
+    way = prior.between(here.repeat(11, 1), there.repeat(11, 1), torch.linspace(0, 1, 11)[:, None])
+    torch.testing.assert_close(way[[0, -1]], torch.cat([here, there]))
+    assert torch.equal(prior.possible(way), way)
+
+
+def test_an_arc_keeps_the_length_and_a_line_is_straight() -> None:
+    here, there = PRIORS["normal"].draw(2, 16, 0).split(1)
+    here, there = here / here.norm(), there / there.norm()
+    share = torch.tensor([[0.3]])
+    assert float(arc(here, there, share).norm()) == pytest.approx(1)
+    torch.testing.assert_close(line(here, there, share), 0.7 * here + 0.3 * there)
+    assert torch.isfinite(arc(here, -here, share)).all()  # which span no circle
+
+
+def test_borrowed_randomness_is_given_back() -> None:
+    before = torch.get_rng_state()
+    with borrowed_randomness(7):
+        drawn = torch.randn(3)
+    assert torch.equal(torch.get_rng_state(), before)
+    with pytest.raises(ZeroDivisionError), borrowed_randomness(7):
+        1 / int(torch.equal(torch.randn(3), drawn) - 1)  # the same numbers again, whatever happens then
+    assert torch.equal(torch.get_rng_state(), before)
+
+
+def test_one_thread_is_one_thread() -> None:
+    before = torch.get_num_threads()
+    torch.set_num_threads(2)
+    try:
+        with one_thread():
+            assert torch.get_num_threads() == 1
+        assert torch.get_num_threads() == 2
+    finally:
+        torch.set_num_threads(before)
+
+
+def test_a_device_that_is_none_is_suggested() -> None:
+    with pytest.raises(EshiError, match="no device called 'gpu'") as raised:
+        choose("gpu")
+    assert "cpu" in raised.value.hint
 
 
 @pytest.mark.parametrize("name", GENERATORS)

@@ -1,8 +1,9 @@
 """What a trained run can be asked: every verb is a function of its own, deterministic by seed."""
 
+from eshi.artist.points import Latent, store
 from eshi.explore.directions import Directions, directions
 from eshi.explore.edit import Edit, edit
-from eshi.explore.latent import add_favourite, drop_favourite, favourites, store
+from eshi.explore.favourites import add_favourite, drop_favourite, favourites
 from eshi.explore.look import Look, look
 from eshi.explore.mix import Mix, mix
 from eshi.explore.page import film
@@ -12,7 +13,7 @@ from eshi.explore.transfer import Transfer, transfer
 from eshi.explore.walk import Walk, walk
 
 __all__ = [
-    "Directions", "Edit", "Look", "Mix", "Projection", "Sweep", "Transfer", "Walk",
+    "Directions", "Edit", "Latent", "Look", "Mix", "Projection", "Sweep", "Transfer", "Walk",
     "add_favourite", "directions", "drop_favourite", "edit", "favourites", "film", "look", "mix", "project", "store",
     "sweep", "transfer", "walk",
 ]  # fmt: skip

@@ -10,20 +10,21 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from eshi.artist import Artist, render
-from eshi.explore.features import features, tensor
-from eshi.explore.latent import home_of, opened
+from eshi.artist import Artist, points
+from eshi.artist.artist import BATCH
+from eshi.explore.features import features
 from eshi.explore.measures import COLOURED, Measure, measured
 from eshi.explore.page import labelled
 from eshi.ground import files, image
 from eshi.ground.errors import EshiError, near_miss
 from eshi.ground.progress import Progress, note
+from eshi.networks.contracts import Generator
+from eshi.networks.engine import borrowed_randomness, one_thread
 
 UNLABELLED = 8  # kept of each kind that needs no labels
 FIRST = 2_000_000  # the seed that the drawings to learn from begin with, far from those people look at
 TOLD = 0.3  # the correlation from which on a measure follows from the latent, and is kept out of other directions
 SAME = 0.8  # the cosine from which on two measures are taken for one thing, which cannot change without itself
-DEVIATION = {"normal": 1.0, "uniform": 12**-0.5}  # of a coordinate; edits count in it
 
 
 @dataclass
@@ -47,8 +48,8 @@ class Directions:
         return found
 
     def sheet(self, who: Artist, z: Tensor, reach: float = 3.0, steps: int = 9) -> np.ndarray:
-        shares = torch.linspace(-reach, reach, steps)[:, None] * DEVIATION[who.G.prior]
-        rows = [render(who.G, z + shares * torch.from_numpy(vector)) for vector in self.vectors]
+        shares = torch.linspace(-reach, reach, steps)[:, None] * who.G.prior.deviation
+        rows = [who.render(z + shares * torch.from_numpy(vector)) for vector in self.vectors]
         words = []
         for name, kind, attribute, r in zip(self.names, self.kinds, self.attributes, self.correlations, strict=True):
             words.append(f"{name}\nr {r:+.2f}" if kind == "measured" else f"{name}\n{attribute} {r:+.2f}")
@@ -56,25 +57,38 @@ class Directions:
 
 
 def directions(
-    run: Path | Artist, count: int = 2000, seed: int = FIRST, more: dict[str, Measure] | None = None
-) -> Directions:
+    run: Path | str | Artist, count: int = 2000, seed: int = FIRST, more: dict[str, Measure] | None = None,
+    keep: bool = True,
+) -> Directions:  # fmt: skip
     """Draw `count` faces, measure them, and find what moves what. Kept with the run, where it has a folder."""
-    who, home = opened(run)
+    who = Artist.of(run)
     if count < 100:
         raise EshiError(f"{count} drawings are too few to learn directions from", "--count starts at 100")
-    z = who.G.draw(count, seed)
+    z = who.latents(range(seed, seed + count))
     drawn = []
     with Progress("drawing faces to measure", count, "faces") as bar:
-        for part in torch.split(z, 64):
-            drawn.append(render(who.G, part))
+        for part in torch.split(z, BATCH):
+            drawn.append(who.render(part))
             bar.advance(len(part))
-    images, latents = np.concatenate(drawn), z.numpy()
-    fitted = count * 3 // 4  # the rest tells how well
+    images = np.concatenate(drawn)
+    seen = torch.cat([features(who, who.engine.put(part))[0] for part in np.array_split(images, -(-count // BATCH))])
+    found = learned(who, z.numpy(), images, seen, more)
+    if who.home and keep:
+        save(found, who.home)
+        image.save(found.sheet(who, who.latents([0])), who.home / "directions.png")
+    return found
+
+
+@one_thread()
+def learned(
+    who: Artist, latents: np.ndarray, images: np.ndarray, seen: Tensor, more: dict[str, Measure] | None
+) -> Directions:
+    """From latents, what they draw, and D's features of it: the same for every number of threads, as drawings are."""
+    fitted = len(latents) * 3 // 4  # the rest tells how well
     known = {name: values for name, values in measured(images, more).items() if values[:fitted].std() > 1e-6}
     ruled, colours = clean(latents[:fitted], {n: v[:fitted] for n, v in known.items()}, images[:fitted])
     found = {name: ("measured", vector) for name, vector in ruled.items()}
     found |= {f"factor{i + 1}": ("factor", vector) for i, vector in enumerate(factorised(who.G)[:UNLABELLED])}
-    seen = torch.cat([features(who, tensor(part))[0] for part in np.array_split(images, -(-count // 64))])
     found |= {f"ica{i + 1}": ("ica", v) for i, v in enumerate(independent(latents[:fitted], seen[:fitted]))}
     attributes, correlations = [], []
     for name, (kind, vector) in found.items():
@@ -84,13 +98,9 @@ def directions(
         attributes.append(best)
         correlations.append(rs.get(best, 0.0))
     vectors = np.array([vector for _, vector in found.values()], np.float32)
-    result = Directions(
+    return Directions(
         list(found), [kind for kind, _ in found.values()], vectors, attributes, correlations, colours, who.images
     )
-    if home:
-        save(result, home)
-        image.save(result.sheet(who, who.G.draw(1, 0)), home / "directions.png")
-    return result
 
 
 def correlation(a: np.ndarray, b: np.ndarray) -> float:
@@ -139,7 +149,7 @@ def alike(one: np.ndarray, other: np.ndarray) -> float:
     return float(abs((one * other).sum()) / (np.linalg.norm(one) * np.linalg.norm(other) + 1e-12))
 
 
-def factorised(G: nn.Module) -> np.ndarray:
+def factorised(G: Generator) -> np.ndarray:
     """(latent, latent): eigenvectors of A^T A, A being G's first layer, most moving first (Shen, Zhou 2020,
     arXiv:2007.06600). The batch norm behind it scales what it gives, so it is part of A.
     """
@@ -148,7 +158,7 @@ def factorised(G: nn.Module) -> np.ndarray:
     return np.asarray(vectors[:, np.argsort(-sizes)].T, np.float32)
 
 
-def first_layer(G: nn.Module) -> np.ndarray:
+def first_layer(G: Generator) -> np.ndarray:
     """(latent, outputs)"""
     modules = list(G.modules())
     length = G.latent
@@ -174,8 +184,8 @@ def independent(latents: np.ndarray, seen: Tensor) -> np.ndarray:
     The components themselves mix what varies about as much: hair with background, say.
     """
     centred = seen - seen.mean(0)
-    torch.manual_seed(0)  # svd_lowrank begins at random
-    scores, _, _ = torch.svd_lowrank(centred, q=UNLABELLED + 8, niter=4)
+    with borrowed_randomness(0):  # svd_lowrank begins at random
+        scores, _, _ = torch.svd_lowrank(centred, q=UNLABELLED + 8, niter=4)
     white = scores[:, :UNLABELLED].numpy() * len(scores) ** 0.5
     slopes = ridge(latents, white @ unmixed(white).T)
     return np.asarray((slopes / np.maximum(np.linalg.norm(slopes, axis=0), 1e-12)).T, np.float32)
@@ -206,20 +216,42 @@ def save(found: Directions, home: Path) -> Path:
     return files.write(home / "directions.npz", memory.getvalue())
 
 
-def saved(run: Path | Artist, who: Artist) -> Directions:
+def saved(who: Artist) -> Directions:
     """What `directions` has kept with the run."""
-    file = home_of(run) / "directions.npz"
+    if who.home is None:
+        hint = "find them first, and hand them over: edit(..., found=directions(artist))"
+        raise EshiError("this artist has no folder that its directions could be kept in", hint)
+    file, again = who.home / "directions.npz", f"eshi directions {who.home}"
     try:
-        with np.load(file, allow_pickle=False) as kept:
-            lists = {key: kept[key].tolist() for key in ("names", "kinds", "attributes", "correlations", "images")}
-            colours = {key[7:]: kept[key] for key in kept.files if key.startswith("colour_")}
-            found = Directions(vectors=kept["vectors"], colours=colours, **lists)
+        found = read(points.contents(file))
     except FileNotFoundError:
-        raise EshiError(f"{run} has no directions yet", f"first: eshi directions {run}") from None
-    except (OSError, ValueError, KeyError, zipfile.BadZipFile) as error:
-        raise EshiError(f"cannot read {file}: it is damaged", f"find them anew: eshi directions {run}", 1) from error
+        raise EshiError(f"{who.home} has no directions yet", f"first: {again}") from None
+    except Exception as error:  # numpy raises whatever broken bytes make it stumble over
+        raise EshiError(f"cannot read {file}: {points.reason(error)}", f"find them anew: {again}", 1) from error
     if found.vectors.shape[1] != who.G.latent:
-        raise EshiError(f"{file} belongs to another G", f"find them anew: eshi directions {run}")
+        raise EshiError(f"{file} belongs to another G", f"find them anew: {again}")
     if found.images != who.images:
         note(f"the directions were found at {found.images:,} images, the run is at {who.images:,}: find them anew")
+    return found
+
+
+def read(content: bytes) -> Directions:
+    with zipfile.ZipFile(io.BytesIO(content)) as archive:
+        if sum(member.file_size for member in archive.infolist()) > points.LARGEST:
+            raise ValueError(f"it unpacks to more than {points.LARGEST:,} bytes")
+    with np.load(io.BytesIO(content), allow_pickle=False) as kept:
+        lists = {key: kept[key].tolist() for key in ("names", "kinds", "attributes", "correlations", "images")}
+        colours = {key.removeprefix("colour_"): kept[key] for key in kept.files if key.startswith("colour_")}
+        found = Directions(vectors=kept["vectors"], colours=colours, **lists)
+    count, length = found.vectors.shape
+    words = found.names, found.kinds, found.attributes
+    numbers = [found.vectors, np.array(found.correlations), *colours.values()]
+    shapes = [(count, length), (count,), *[(3, length)] * len(colours)]
+    if not (
+        all(type(row) is list and [type(word) for word in row] == [str] * count for row in words)
+        and [array.shape for array in numbers] == shapes
+        and all(array.dtype.kind == "f" and np.isfinite(array).all() for array in numbers)
+        and type(found.images) is int
+    ):
+        raise ValueError("its parts do not fit together")
     return found

@@ -8,15 +8,13 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from eshi.artist import Artist, render
-from eshi.explore.directions import DEVIATION, Directions, saved
-from eshi.explore.latent import Latent, opened, resolve
+from eshi.artist import Artist, Latent
+from eshi.explore.directions import Directions, saved
 from eshi.explore.measures import COLOURED, COLOURS, Measure, measured
 from eshi.ground import image
 from eshi.ground.errors import EshiError, near_miss
 
 AMOUNT = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)")
-FARTHEST = 4 * 0.5**0.5  # beyond the usual length of a normal latent: four of its standard deviations
 
 
 @dataclass
@@ -32,7 +30,7 @@ class Edit:
 
 
 def edit(
-    run: Path | Artist,
+    run: Path | str | Artist,
     point: Latent,
     changes: dict[str, str | float],
     found: Directions | None = None,
@@ -40,23 +38,23 @@ def edit(
     more: dict[str, Measure] | None = None,
 ) -> Edit:
     """`{"hair": "pink", "smile": "+2"}`: colours by name or #rrggbb, amounts in standard deviations of the prior."""
-    who, home = opened(run)
+    who = Artist.of(run)
     if found is None:
-        found = saved(home or run, who)
+        found = saved(who)
     if not changes or steps < 2:
         raise EshiError("nothing to change", "for example: --set hair=pink --set smile=+2")
-    z = before = resolve(who, point, home)
+    z = before = who.latent(point)
     for name, value in changes.items():  # all are checked before the first is done
         wanted(found, name, value)
     for name, value in changes.items():
         amount = wanted(found, name, value)
         if isinstance(amount, float):
-            z = z + amount * DEVIATION[who.G.prior] * torch.from_numpy(found.vector(name))
-            z = z.clamp(0, 1) if who.G.prior == "uniform" else z  # a normal one goes as far as it is told
+            far = amount * who.G.prior.deviation * torch.from_numpy(found.vector(name))
+            z = who.G.prior.possible(z + far)  # as far as it is told, likely or not
         else:
             z = coloured(who, z, found.colours[name], COLOURED[name], amount)
     shares = torch.linspace(0, 1, steps)[:, None]
-    images = render(who.G, before + shares * (z - before))
+    images = who.render(before + shares * (z - before))
     known = measured(images[[0, -1]], more)
     return Edit(images, z.numpy(), {name: (float(v[0]), float(v[1])) for name, v in known.items()})
 
@@ -76,23 +74,14 @@ def wanted(found: Directions, name: str, value: str | float) -> float | np.ndarr
     return np.array(COLOURS[value], np.float32) / 255
 
 
-def kept(who: Artist, z: Tensor) -> Tensor:
-    """Within what the prior gives: uniform latents in [0, 1], normal ones not much longer than usual."""
-    if who.G.prior == "uniform":
-        return z.clamp(0, 1)
-    farthest = z.shape[-1] ** 0.5 + FARTHEST
-    shorter: Tensor = z * (farthest / z.norm(dim=-1, keepdim=True)).clamp(max=1)
-    return shorter
-
-
 def coloured(who: Artist, z: Tensor, slope: np.ndarray, colour: Measure, target: np.ndarray, turns: int = 4) -> Tensor:
     """The shortest way to the colour as the slopes see it, gone as far as the drawings say; then again from there."""
     shares = torch.linspace(0, 2, 17)[:, None]
     back = torch.from_numpy(np.linalg.pinv(slope, rcond=0.05))  # (latent, 3)
     for _ in range(turns):
-        missing = torch.from_numpy(target - colour(render(who.G, z[None]))[0])
-        tried = kept(who, z + shares * (back @ missing.float()))
-        off = np.linalg.norm(colour(render(who.G, tried)) - target, axis=1)
+        missing = torch.from_numpy(target - colour(who.render(z[None]))[0])
+        tried = who.G.prior.likely(z + shares * (back @ missing.float()))
+        off = np.linalg.norm(colour(who.render(tried)) - target, axis=1)
         if off.argmin() == 0:
             break
         z = tried[int(off.argmin())]

@@ -9,12 +9,12 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from eshi.artist import Artist, render
-from eshi.explore.features import layers, maps, taster
-from eshi.explore.latent import Latent, opened, resolve_all
+from eshi.artist import Artist, Latent
+from eshi.explore.features import layers, maps
 from eshi.explore.page import enlarged, labelled
 from eshi.ground import image
 from eshi.ground.errors import EshiError
+from eshi.networks.contracts import Discriminator
 
 
 @dataclass
@@ -40,32 +40,31 @@ class Look:
 
 
 def look(
-    run: Path | Artist,
+    run: Path | str | Artist,
     points: list[Latent] | None = None,
     units: int = 8,
     layer: int = -2,
     drop: list[int] | None = None,
 ) -> Look:
     """`layer` of G is where maps are dropped, counted from 0 or from the end; without `drop`, those that tell most."""
-    who, home = opened(run)
-    D = taster(who)
-    z = resolve_all(who, list(range(8)) if points is None else points, home)
+    who = Artist.of(run)
+    D, z = who.critic, who.latents(range(8) if points is None else points)
     filters: Tensor = layers(D)[0].weight.detach()  # type: ignore[operator]
     if filters.ndim != 4 or filters.shape[1] != 3:
         raise EshiError("D's first layer does not look at colours", "filters can be shown only of a D that does")
-    weights = filters.permute(0, 2, 3, 1).numpy()
+    weights = filters.permute(0, 2, 3, 1).cpu().numpy()
     reach = np.abs(weights).max((1, 2, 3), keepdims=True) + 1e-12
-    chosen, guided = backpropagated(D, who.G(z), units)
-    faces = render(who.G, z)
+    chosen, guided = backpropagated(D, who.drawn(z), units)
+    faces = who.render(z)
     lost, dropped = without(who, z, layer, drop, units)
     return Look(
-        image.pixels(weights / reach), activations(D, faces[0], who.G(z[:1]), units),
+        image.pixels(weights / reach), activations(D, faces[0], who.drawn(z[:1]), units),
         np.concatenate([faces[None], guided]), chosen, np.concatenate([faces[None], dropped]), lost,
     )  # fmt: skip
 
 
 @torch.no_grad()
-def activations(D: nn.Module, face: np.ndarray, drawn: Tensor, count: int) -> list[np.ndarray]:
+def activations(D: Discriminator, face: np.ndarray, drawn: Tensor, count: int) -> list[np.ndarray]:
     """Of each layer the strongest maps, grey, as large as the face."""
     rows = []
     for found in maps(D, drawn):
@@ -73,13 +72,13 @@ def activations(D: nn.Module, face: np.ndarray, drawn: Tensor, count: int) -> li
         grey = found[0, strongest]
         low, high = grey.amin((1, 2), keepdim=True), grey.amax((1, 2), keepdim=True)
         grey = nn.functional.interpolate(((grey - low) / (high - low).clamp_min(1e-8))[None], face.shape[:2])[0]
-        shown = (grey * 255).to(torch.uint8).numpy()
+        shown = (grey * 255).to(torch.uint8).cpu().numpy()
         rows.append(np.concatenate([face[None], shown[..., None].repeat(3, -1)]))
     return rows
 
 
 @contextmanager
-def guiding(D: nn.Module) -> Iterator[None]:
+def guiding(D: Discriminator) -> Iterator[None]:
     """Guided backpropagation (Springenberg 2014, arXiv:1412.6806): through rectifiers only positive gradients pass
     back. Such a gradient may not flow through what was changed in place, so for a while nothing is.
     """
@@ -100,7 +99,7 @@ def guiding(D: nn.Module) -> Iterator[None]:
             module.inplace = inplace
 
 
-def backpropagated(D: nn.Module, drawn: Tensor, count: int) -> tuple[list[int], np.ndarray]:
+def backpropagated(D: Discriminator, drawn: Tensor, count: int) -> tuple[list[int], np.ndarray]:
     """The last layer's strongest units, and (units, faces, H, W, 3) of what in each face excites them."""
     pictures = drawn.detach().requires_grad_(True)
     with guiding(D):
@@ -110,7 +109,7 @@ def backpropagated(D: nn.Module, drawn: Tensor, count: int) -> tuple[list[int], 
         for unit in chosen:
             (gradient,) = torch.autograd.grad(strength[:, unit].sum(), pictures, retain_graph=True)
             reach = gradient.abs().amax((1, 2, 3), keepdim=True).clamp_min(1e-12)
-            rows.append(image.pixels((gradient / reach).permute(0, 2, 3, 1).numpy()))
+            rows.append(image.pixels((gradient / reach).permute(0, 2, 3, 1).cpu().numpy()))
     return chosen, np.array(rows)
 
 
@@ -130,12 +129,12 @@ def without(who: Artist, z: Tensor, layer: int, drop: list[int] | None, count: i
         fed_with[:, silent] = 0
         return (fed_with,)
 
-    faces = render(who.G, z).astype(np.float32)
+    faces = who.render(z).astype(np.float32)
     hook = fed.register_forward_pre_hook(silence)
     try:
         found = {}
         for silent in range(total) if drop is None else drop:
-            found[silent] = render(who.G, z)
+            found[silent] = who.render(z)
     finally:
         hook.remove()
     change = {one: float(np.abs(images - faces).mean()) for one, images in found.items()}

@@ -6,9 +6,8 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from eshi.artist import Artist, render
+from eshi.artist import Artist
 from eshi.explore.expression import Reader, Term
-from eshi.explore.latent import favourites, opened, resolve
 from eshi.explore.page import INK, beside, word
 from eshi.ground import image
 from eshi.ground.errors import EshiError
@@ -39,20 +38,19 @@ class Mix:
         return beside([*blocks, word("="), image.sheet(self.around, 3)])
 
 
-def mix(run: Path | Artist, expression: str, noise: float = 0.25, seed: int = 0) -> Mix:
+def mix(run: Path | str | Artist, expression: str, noise: float = 0.25, seed: int = 0) -> Mix:
     """Evaluate an expression such as `mean(1,2,3) - mean(4,5,6) + miku`; `noise` is the paper's plus or minus 0.25."""
-    who, home = opened(run)
-    names = list(favourites(home)) if home else []
+    who = Artist.of(run)
     try:
-        terms = Reader(expression, lambda word: resolve(who, word, home), names).terms()
+        terms = Reader(expression, who.latent, list(who.favourites())).terms()
     except RecursionError:
         raise EshiError("the expression is nested too deeply", "keep parts of it: eshi favourites RUN add") from None
     result = torch.stack([term.value if term.sign == "+" else -term.value for term in terms]).sum(0)
     random = np.random.default_rng(seed).uniform(-noise, noise, (9, len(result))).astype(np.float32)
     random[4] = 0
-    around = render(who.G, result + torch.from_numpy(random))
+    around = who.render(result + torch.from_numpy(random))
     operands = [
-        (term.sign, render(who.G, torch.stack([z for _, z in term.points])), render(who.G, term.value[None])[0])
+        (term.sign, who.render(torch.stack([z for _, z in term.points])), who.render(term.value[None])[0])
         for term in terms
     ]
     return Mix(expression, terms, operands, result.numpy(), around[4], around)

@@ -7,9 +7,9 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from eshi.artist import Artist, render
-from eshi.explore.features import maps, tensor
-from eshi.explore.latent import opened
+from eshi.artist import Artist
+from eshi.artist.artist import BATCH
+from eshi.explore.features import maps
 from eshi.explore.page import beside, word
 from eshi.ground import image
 from eshi.ground.errors import EshiError
@@ -32,8 +32,8 @@ class Projection:
 
 
 def project(
-    run: Path | Artist,
-    face: Path | np.ndarray,
+    run: Path | str | Artist,
+    face: Path | str | np.ndarray,
     steps: int = 300,
     restarts: int = 4,
     seed: int = 0,
@@ -44,16 +44,16 @@ def project(
 
     It ends after `steps`, or where the mean difference is below `stop` levels.
     """
-    who, _ = opened(run)
+    who = Artist.of(run)
     if steps < 1 or restarts < 1:
         raise EshiError(f"cannot project in {steps} steps from {restarts} starts", "both start at 1")
     width, height = who.recipe.width_height
     if isinstance(face, np.ndarray) and face.shape != (height, width, 3):
-        raise EshiError(f"the face is {face.shape}, but G draws {height}x{width}x3", "fit it: eshi.image.decode")
+        raise EshiError(f"the face is {face.shape}, but G draws {height}x{width}x3", "fit it: eshi.ground.image.fit")
     target = face if isinstance(face, np.ndarray) else read(Path(face), (width, height))
-    wanted = tensor(target[None])
+    wanted = who.engine.put(np.array(target[None]))
     free, optimizer = descent(begin(who, wanted, restarts, seed), rate)
-    seen = maps(who.D, wanted) if getattr(who, "D", None) is not None else []
+    seen = [] if who.D is None else maps(who.D, wanted)
     shown, milestones = [], set(np.unique((steps * np.linspace(0, 1, 7)[:-1] ** 2).astype(int)).tolist())
     halvings, errors = {steps // 6, steps // 3} - {0}, torch.zeros(restarts)
     best, best_error = free.detach()[0], float("inf")
@@ -62,9 +62,9 @@ def project(
             if step in halvings:  # the farther half gives up
                 free, optimizer = descent(free[errors.argsort()[: -(-len(errors) // 2)]], rate)
             optimizer.param_groups[0]["lr"] = rate * (0.02 + 0.98 * 0.5 * (1 + np.cos(np.pi * step / steps)))
-            z = latent(who, free)
-            drawn = who.G(z)
-            errors = (drawn.detach() - wanted).abs().mean((1, 2, 3)) * 127.5
+            z = who.G.prior.latent(free)
+            drawn = who.drawn(z)
+            errors = (drawn.detach() - wanted).abs().mean((1, 2, 3)).cpu() * 127.5
             nearest = int(errors.argmin())
             if float(errors[nearest]) < best_error:
                 best, best_error = z.detach()[nearest].clone(), float(errors[nearest])
@@ -72,14 +72,14 @@ def project(
                 shown.append(best)
             if best_error < stop:
                 break
-            loss = away(who, drawn, wanted, seen) + 1e-3 * unlikely(who, z)
+            loss = away(who, drawn, wanted, seen) + 1e-3 * who.G.prior.unlikely(z)
             optimizer.zero_grad()
             loss.sum().backward()  # type: ignore[no-untyped-call]
             optimizer.step()
             bar.advance(1, error=f"{best_error:.1f}")
-    path = render(who.G, torch.stack([*shown, best]))
+    path = who.render(torch.stack([*shown, best]))
     error = float(np.abs(path[-1].astype(np.float32) - target).mean())
-    return Projection(target, path[-1], path, best.numpy(), error)
+    return Projection(target, path[-1], path, best.cpu().numpy(), error)
 
 
 def read(face: Path, size: tuple[int, int]) -> np.ndarray:
@@ -91,14 +91,13 @@ def read(face: Path, size: tuple[int, int]) -> np.ndarray:
 
 
 def begin(who: Artist, wanted: Tensor, count: int, seed: int) -> Tensor:
-    """The `count` of many drawings that are nearest at a coarse look."""
-    z = who.G.draw(max(256, count), seed)
+    """The `count` of many drawings that are nearest at a coarse look, as numbers to descend from."""
+    z = who.latents(range(seed, seed + max(256, count)))
     coarse = nn.functional.adaptive_avg_pool2d(wanted, 16)
     with torch.no_grad():
-        drawn = torch.cat([nn.functional.adaptive_avg_pool2d(who.G(part), 16) for part in torch.split(z, 64)])
+        drawn = torch.cat([nn.functional.adaptive_avg_pool2d(who.drawn(part), 16) for part in torch.split(z, BATCH)])
     nearest = (drawn - coarse).square().mean((1, 2, 3)).argsort()[:count]
-    start = z[nearest]
-    return torch.logit(start, 1e-3) if who.G.prior == "uniform" else start.clone()
+    return who.G.prior.free(z[nearest.cpu()].to(who.engine.device))
 
 
 def descent(start: Tensor, rate: float) -> tuple[Tensor, torch.optim.Adam]:
@@ -106,24 +105,12 @@ def descent(start: Tensor, rate: float) -> tuple[Tensor, torch.optim.Adam]:
     return free, torch.optim.Adam([free], rate, (0.9, 0.99))
 
 
-def latent(who: Artist, free: Tensor) -> Tensor:
-    """A uniform prior is kept by construction."""
-    return torch.sigmoid(free) if who.G.prior == "uniform" else free
-
-
-def unlikely(who: Artist, z: Tensor) -> Tensor:
-    """(N,): how far a normal latent's length is from the usual one."""
-    if who.G.prior == "uniform":
-        return torch.zeros(len(z))
-    return (z.square().mean(1) - 1).square()
-
-
 def away(who: Artist, drawn: Tensor, wanted: Tensor, seen: list[Tensor]) -> Tensor:
     """(N,): squared differences of the pixels, of the coarse picture, and of D's maps where there is a D."""
     loss = (drawn - wanted).square().mean((1, 2, 3))
     coarse = nn.functional.avg_pool2d(drawn - wanted, 4)
     loss = loss + coarse.square().mean((1, 2, 3))
-    for mine, its in zip(maps(who.D, drawn), seen, strict=True) if seen else ():
+    for mine, its in zip([] if who.D is None else maps(who.D, drawn), seen, strict=True):
         scale = its.square().mean().clamp_min(1e-8)
         loss = loss + 0.02 * (mine - its).square().mean((1, 2, 3)) / scale
     return loss

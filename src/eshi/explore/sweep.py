@@ -8,13 +8,11 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from eshi.artist import Artist, render
-from eshi.explore.latent import Latent, opened, resolve_all
+from eshi.artist import Artist, Latent
 from eshi.explore.measures import Measure, measured
 from eshi.explore.page import labelled
 from eshi.ground.errors import EshiError
 
-RANGES = {"normal": (-2.5, 2.5), "uniform": (0.0, 1.0)}  # 99 % of a normal prior; all of a uniform one
 CLEAR = 0.5  # a measure that moves by so many of its own standard deviations is what a coordinate changes
 
 
@@ -37,7 +35,7 @@ class Sweep:
 
 
 def sweep(
-    run: Path | Artist,
+    run: Path | str | Artist,
     dims: list[int] | Literal["auto"] = "auto",
     points: list[Latent] | None = None,
     steps: int = 20,
@@ -45,7 +43,7 @@ def sweep(
     more: dict[str, Measure] | None = None,
 ) -> Sweep:
     """A row for each coordinate of each point; `auto` takes the `rows` coordinates that change the picture most."""
-    who, home = opened(run)
+    who = Artist.of(run)
     points = [0] if points is None else points
     if steps < 2 or rows < 1 or not points:
         raise EshiError(f"a sweep of {steps} steps and {rows} rows shows nothing", "--steps starts at 2, --rows at 1")
@@ -54,11 +52,10 @@ def sweep(
         raise EshiError(f"there is no coordinate {wrong[0]}", f"this G has {length}: 0 to {length - 1}")
     effects, labels = rank(who, list(range(length)) if dims == "auto" else dims, more)
     chosen = sorted(effects, key=lambda dim: -effects[dim])[:rows] if dims == "auto" else dims
-    low, high = RANGES[who.G.prior]
-    values = torch.linspace(low, high, steps)
-    starts = resolve_all(who, points, home)
+    values = torch.linspace(*who.G.prior.ends, steps)
+    starts = who.latents(points)
     moved = torch.cat([along(z, dim, values) for z in starts for dim in chosen])
-    images = render(who.G, moved)
+    images = who.render(moved)
     every = [dim for _ in points for dim in chosen]
     return Sweep(
         images.reshape(len(every), steps, *images.shape[1:]),
@@ -78,14 +75,14 @@ def along(z: Tensor, dim: int, values: Tensor) -> Tensor:
 
 def rank(who: Artist, dims: list[int], more: dict[str, Measure] | None, count: int = 8) -> tuple[dict, dict]:
     """For each coordinate: how many pixel levels its two ends lie apart on `count` faces, and what else tells them."""
-    base = who.G.draw(256, 1_000_000)
-    spread = {name: values.std() + 1e-6 for name, values in measured(render(who.G, base), more).items()}
-    low, high = RANGES[who.G.prior]
+    base = who.latents(range(1_000_000, 1_000_256))
+    spread = {name: values.std() + 1e-6 for name, values in measured(who.render(base), more).items()}
+    low, high = who.G.prior.ends
     effects, labels = {}, {}
     for dim in dims:
         ends = base[:count].repeat(2, 1)
         ends[:count, dim], ends[count:, dim] = low, high
-        images = render(who.G, ends)
+        images = who.render(ends)
         effects[dim] = float(np.abs(images[:count].astype(np.float32) - images[count:]).mean())
         known = measured(images, more)
         change = {name: float((v[count:] - v[:count]).mean() / spread[name]) for name, v in known.items()}

@@ -9,13 +9,13 @@ import torch
 from torch import nn
 
 from eshi.artist import Artist
-from eshi.explore.features import maps, taster, tensor
-from eshi.explore.latent import opened
+from eshi.explore.features import maps
 from eshi.gather.faceset import FaceSet, faceset
 from eshi.ground.errors import EshiError
 from eshi.ground.progress import Progress
 from eshi.networks.build import networks
-from eshi.networks.engine import seed_everything
+from eshi.networks.contracts import Discriminator
+from eshi.networks.engine import Engine, borrowed_randomness, keyed
 
 KINDS = ("trained D", "random D", "raw pixels")
 STRENGTHS = (0.03, 0.3)  # C of the SVM, chosen by three folds of the training part alone
@@ -42,24 +42,27 @@ class Transfer:
         return float(ahead.mean()), float(ahead.std(ddof=1))
 
 
-def transfer(run: Path | Artist, dataset: Path, splits: int = 5, share: float = 0.25, seed: int = 0) -> Transfer:
+def transfer(
+    run: Path | str | Artist, dataset: Path | str, splits: int = 5, share: float = 0.25, seed: int = 0
+) -> Transfer:
     """`share` of each class is tested on in every split; the labels are those of the class folders."""
     try:
         import sklearn.model_selection as selection
     except ImportError:
         hint = "pip install 'eshi[transfer]'"
         raise EshiError("transfer needs scikit-learn, which is not installed", hint) from None
-    who, _ = opened(run)
-    D = taster(who)
+    who = Artist.of(run)
+    D = who.critic
     if splits < 2 or not 0 < share < 1:
         raise EshiError(f"{splits} splits with {share:g} of them tested tell nothing", "--splits starts at 2")
-    shown = faceset(dataset, who.recipe.width_height, holdout=0)
+    shown = faceset(Path(dataset), who.recipe.width_height, holdout=0)
     labels = shown.labels
     if not shown.classes or np.bincount(labels, minlength=len(shown.classes)).min() < 8:
         raise EshiError(f"{dataset} has no class folders of 8 images or more", "one folder a class: cat/ dog/ ...")
-    seed_everything(seed, 0)
-    untrained = networks(who.recipe)[1].eval().requires_grad_(False)
-    known = {"trained D": seen(D, shown), "random D": seen(untrained, shown), "raw pixels": raw(shown)}
+    with borrowed_randomness(keyed(seed, 0)):
+        untrained = networks(who.recipe)[1].eval().requires_grad_(False).to(who.engine.device)
+    looks = {"trained D": D, "random D": untrained}
+    known = {kind: seen(network, shown, who.engine) for kind, network in looks.items()} | {"raw pixels": raw(shown)}
     cut = selection.StratifiedShuffleSplit(splits, test_size=share, random_state=seed)
     parts = list(cut.split(labels, labels))
     accuracy: dict[str, list[float]] = {kind: [] for kind in known}
@@ -73,12 +76,12 @@ def transfer(run: Path | Artist, dataset: Path, splits: int = 5, share: float = 
 
 
 @torch.no_grad()
-def seen(D: nn.Module, shown: FaceSet) -> np.ndarray:
+def seen(D: Discriminator, shown: FaceSet, engine: Engine) -> np.ndarray:
     """(N, F): the maps of all conv layers, max-pooled to 4x4 and laid end to end."""
     rows = []
     for index in np.array_split(np.arange(len(shown.images)), -(-len(shown.images) // 64)):
-        found = maps(D, tensor(shown.images[index]))
-        rows.append(torch.cat([nn.functional.adaptive_max_pool2d(m, 4).flatten(1) for m in found], 1).numpy())
+        found = maps(D, engine.put(shown.images[index]))
+        rows.append(torch.cat([nn.functional.adaptive_max_pool2d(m, 4).flatten(1) for m in found], 1).cpu().numpy())
     return np.concatenate(rows)
 
 

@@ -1,5 +1,6 @@
-"""A walk through latent points, on the sphere for a normal prior, straight for a uniform one."""
+"""A walk through latent points: the way the prior has it, on the sphere, or straight."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -7,10 +8,12 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from eshi.artist import Artist, render
+from eshi.artist import Artist, Latent
 from eshi.explore.features import features_of
-from eshi.explore.latent import Latent, opened, resolve_all
 from eshi.ground.errors import EshiError
+from eshi.networks.prior import arc, line
+
+Way = Callable[[Tensor, Tensor, Tensor], Tensor]  # from, to, share of the way
 
 
 @dataclass
@@ -29,7 +32,7 @@ class Walk:
 
 
 def walk(
-    run: Path | Artist,
+    run: Path | str | Artist,
     points: list[Latent],
     frames: int = 60,
     loop: bool = False,
@@ -37,43 +40,29 @@ def walk(
     even: bool = False,
 ) -> Walk:
     """`frames` pictures from the first point over the others to the last; `even` makes each step look equally long."""
-    who, home = opened(run)
+    who = Artist.of(run)
     if len(points) < 2 or frames < len(points):
         raise EshiError(
             f"cannot walk {frames} frames through {len(points)} points", "give two points or more, and a frame for each"
         )
-    stops = resolve_all(who, points, home)
+    stops = who.latents(points)
     if loop:
         stops = torch.cat([stops, stops[:1]])
-    round_path = who.G.prior == "normal" if spherical is None else spherical
+    way = who.G.prior.between if spherical is None else arc if spherical else line
     times = np.linspace(0, len(stops) - 1, frames + loop)
     if even:
-        times = evened(who, stops, times, round_path)
-    path = positions(stops, times, round_path)
+        times = evened(who, stops, times, way)
+    path = positions(stops, times, way)
     distances, measured_by = steps(who, path)
     shown = path[:frames]  # a loop's last frame is its first
-    return Walk(render(who.G, shown), shown.numpy(), distances, measured_by)
+    return Walk(who.render(shown), shown.numpy(), distances, measured_by)
 
 
-def positions(stops: Tensor, times: np.ndarray, spherical: bool) -> Tensor:
+def positions(stops: Tensor, times: np.ndarray, way: Way) -> Tensor:
     """(frames, latent) at `times`, where time 1.5 is halfway between the second and the third stop."""
     leg = np.minimum(times.astype(int), len(stops) - 2)
     share = torch.from_numpy((times - leg).astype(np.float32))[:, None]
-    here, there = stops[leg], stops[leg + 1]
-    return arc(here, there, share) if spherical else here + share * (there - here)
-
-
-def arc(here: Tensor, there: Tensor, share: Tensor) -> Tensor:
-    """Along the great circle, the length changing evenly (Shoemake 1985; White 2016, arXiv:1609.04468)."""
-    long, far = here.norm(dim=1, keepdim=True), there.norm(dim=1, keepdim=True)
-    cosine = ((here * there).sum(1, keepdim=True) / (long * far).clamp_min(1e-12)).clamp(-1, 1)
-    angle = torch.acos(cosine)
-    sine = torch.sin(angle)
-    straight = here + share * (there - here)
-    first, second = torch.sin((1 - share) * angle) / sine, torch.sin(share * angle) / sine
-    length = long + share * (far - long)
-    bent = length * (first * here / long.clamp_min(1e-12) + second * there / far.clamp_min(1e-12))
-    return torch.where(sine.abs() < 1e-4, straight, bent)  # the same or opposite points span no circle
+    return way(stops[leg], stops[leg + 1], share)
 
 
 def steps(who: Artist, path: Tensor) -> tuple[np.ndarray, str]:
@@ -81,18 +70,16 @@ def steps(who: Artist, path: Tensor) -> tuple[np.ndarray, str]:
     return (seen[1:] - seen[:-1]).norm(dim=1).numpy(), name
 
 
-def evened(
-    who: Artist, stops: Tensor, times: np.ndarray, spherical: bool, fine: int = 6, rounds: int = 3
-) -> np.ndarray:
+def evened(who: Artist, stops: Tensor, times: np.ndarray, way: Way, fine: int = 6, rounds: int = 3) -> np.ndarray:
     """Times at which the way through feature space is equally long: first along a finer path, then by its own steps.
 
     The stops stay on the way, but a frame need not fall exactly on each.
     """
     dense = np.linspace(times[0], times[-1], fine * (len(times) - 1) + 1)
-    times = shared_out(dense, steps(who, positions(stops, dense, spherical))[0], len(times))
+    times = shared_out(dense, steps(who, positions(stops, dense, way))[0], len(times))
     tried = []
     for _ in range(rounds + 1):
-        lengths = steps(who, positions(stops, times, spherical))[0]
+        lengths = steps(who, positions(stops, times, way))[0]
         tried.append((float(lengths.max() / max(lengths.mean(), 1e-12)), times))
         times = shared_out(times, lengths, len(times))
     return min(tried, key=lambda one: one[0])[1]

@@ -101,7 +101,7 @@ def name_best(run: Path) -> str:
             if not opened.state or opened.state["faces"] != faces.content:
                 return ""
             watch = Watch(recipe, faces, choose("cpu", "fp32"), opened.rows())
-            verdict = watch.look(opened.state["step"], last.G, last.G, last.D)
+            verdict = watch.look(opened.state["step"], last.G, last.G, last.critic)
             opened.log(verdict.row)
             if verdict.best:
                 opened.keep_best()

@@ -7,16 +7,16 @@ import copy
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from eshi.artist import render
 from eshi.gather.faceset import FaceSet
 from eshi.judging import guard
 from eshi.judging.judge import SEED, Judge, judge_of, spread
+from eshi.networks.contracts import Discriminator, Generator, Network
 from eshi.networks.engine import Engine
 from eshi.recipe import Recipe
 from eshi.run.logbook import Row, all_judgements, best_of, judgements, scored
@@ -56,7 +56,7 @@ class Watch:
             return False
         return share == 1 or self.price is None or self.seconds + self.price <= share * seconds
 
-    def look(self, step: int, drawing: Any, G: Any, D: nn.Module) -> Verdict:
+    def look(self, step: int, drawing: Generator, G: Generator, D: Discriminator) -> Verdict:
         """Judge the generator that draws (G's average, where there is one), and say what to do."""
         begun = time.monotonic()
         judge = self.judge = self.judge or judge_of(self.faces, device=self.engine.device.type)
@@ -77,7 +77,7 @@ class Watch:
         return Verdict(row, best, found, dying, dying and not before_too)
 
     @torch.no_grad()
-    def probe(self, G: Any, D: nn.Module) -> dict[str, float]:
+    def probe(self, G: Generator, D: Discriminator) -> dict[str, float]:
         """What D makes of fixed faces and fixed drawings, whatever the loss: as ranks, so no threshold matters."""
         judge = copy.deepcopy(D).train()  # batch norm as in training, but its statistics must not notice
 
@@ -105,7 +105,7 @@ def area(higher: Tensor, lower: Tensor) -> float:
     return float(((pairs > 0).float() + 0.5 * (pairs == 0).float()).mean())
 
 
-def norm(network: nn.Module) -> float:
+def norm(network: Network) -> float:
     """Of the last gradient."""
     found = [p.grad.float().norm() for p in network.parameters() if p.grad is not None]
     return float(torch.stack(found).norm()) if found else 0.0

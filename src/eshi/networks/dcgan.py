@@ -9,7 +9,7 @@ from torch import Tensor, nn
 from eshi.ground.errors import EshiError
 from eshi.ground.registry import DISCRIMINATORS, GENERATORS
 from eshi.ground.schema import Range, Share
-from eshi.networks.prior import Prior, latents
+from eshi.networks import prior as priors
 
 Init = Literal["normal", "default"]
 Width = Annotated[int, Range(1, 512)]  # channels next to the picture; eight times as many away from it
@@ -138,12 +138,12 @@ class Generator(nn.Module):
         stem: Literal["conv", "linear", "residual"] = "conv",
         last: Literal[2, 3] = 2,
         momentum: Share = 0.1,
-        prior: Prior = "normal",
+        prior: priors.Name = "normal",
         init: Init = "normal",
         end: Literal["transposed", "resize"] = "transposed",
     ):
         super().__init__()
-        self.size, self.latent, self.prior = pair(size), latent, prior
+        self.size, self.latent, self.prior = pair(size), latent, priors.PRIORS[prior]
         steps = ladder(self.size, last)
         counts = channels(width, len(steps) - 1)
         layers: list[nn.Module] = [make_stem(stem, latent, counts[0], steps[0][1], steps[0][0], momentum)]
@@ -163,7 +163,7 @@ class Generator(nn.Module):
 
     def draw(self, count: int, seed: int | None = None) -> Tensor:
         """(count, latent) from the prior; with a seed, row i is the same for every count."""
-        return latents(self.prior, self.latent, count, seed, next(self.parameters()).device)
+        return self.prior.draw(count, self.latent, seed, next(self.parameters()).device)
 
     def forward(self, z: Tensor) -> Tensor:
         out: Tensor = self.layers(z)  # (N, 3, H, W)

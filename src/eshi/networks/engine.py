@@ -2,15 +2,20 @@
 
 import ctypes
 import sys
-from contextlib import AbstractContextManager
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 import torch
-from torch import Tensor, nn
+from threadpoolctl import threadpool_limits
+from torch import Tensor
 
-from eshi.ground.errors import EshiError
+from eshi.ground.errors import EshiError, near_miss
+from eshi.networks.contracts import Network
+
+N = TypeVar("N", bound=Network)
 
 
 @dataclass
@@ -21,16 +26,16 @@ class Engine:
     def autocast(self) -> AbstractContextManager[Any]:
         return torch.autocast(self.device.type, torch.bfloat16, enabled=self.precision == "bf16")
 
-    def place(self, network: nn.Module) -> nn.Module:
+    def place(self, network: N) -> N:
         """On the device with channels last, which is what convolutions like."""
-        return network.to(self.device, memory_format=torch.channels_last)  # type: ignore[call-overload,no-any-return]
+        return network.to(self.device, memory_format=torch.channels_last)
 
     def put(self, batch: np.ndarray) -> Tensor:
         """(N, H, W, 3) uint8 -> (N, 3, H, W) in [-1, 1]; the layout stays as packed, which is channels last."""
         tensor = torch.from_numpy(batch).to(self.device, non_blocking=True)
         return tensor.permute(0, 3, 1, 2).float().div_(127.5).sub_(1)
 
-    def adam(self, network: nn.Module, lr: float, beta1: float, beta2: float) -> torch.optim.Adam:
+    def adam(self, network: Network, lr: float, beta1: float, beta2: float) -> torch.optim.Adam:
         return torch.optim.Adam(network.parameters(), lr, (beta1, beta2), fused=self.device.type != "mps")
 
     def describe(self) -> str:
@@ -60,6 +65,8 @@ def choose(device: str = "auto", precision: str = "auto") -> Engine:
     if device == "auto":
         device = "cuda" if torch.cuda.is_available() else "mps" if torch.backends.mps.is_available() else "cpu"
     there = {"cpu": True, "cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available()}
+    if device not in there:
+        raise EshiError(f"no device called '{device}'", near_miss(device, ["auto", *there]))
     if not there[device]:
         raise EshiError(f"there is no {device} device that this torch can use", "--set engine.device=auto")
     if precision == "auto":
@@ -74,6 +81,33 @@ def fast_bf16(device: str) -> bool:
     return device == "cpu" and bool(torch.cpu._is_avx512_bf16_supported() or torch.cpu._is_amx_tile_supported())
 
 
+def keyed(seed: int, step: int) -> int:
+    return int(np.random.SeedSequence([seed, step]).generate_state(1, np.uint64)[0] >> np.uint64(1))
+
+
 def seed_everything(seed: int, step: int) -> None:
     """Step `step` draws the same numbers whether or not the steps before it were run: resuming needs no state."""
-    torch.manual_seed(int(np.random.SeedSequence([seed, step]).generate_state(1, np.uint64)[0] >> np.uint64(1)))
+    torch.manual_seed(keyed(seed, step))
+
+
+@contextmanager
+def borrowed_randomness(number: int = 0) -> Iterator[None]:
+    """torch's random numbers on the CPU begin at `number`, and afterwards go on for the caller as if nothing was."""
+    before = torch.get_rng_state()
+    torch.default_generator.manual_seed(number)
+    try:
+        yield
+    finally:
+        torch.set_rng_state(before)
+
+
+@contextmanager
+def one_thread() -> Iterator[None]:
+    """For matrices this small threads gain nothing, and how many add up changes the last digits of the sums."""
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        with threadpool_limits(1, "blas"):
+            yield
+    finally:
+        torch.set_num_threads(threads)

@@ -1,9 +1,10 @@
 """One step of learning. Its randomness is keyed by (seed, step), so a run goes on as if it had not been stopped."""
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from eshi.gather.faceset import FaceSet
+from eshi.networks.contracts import Generator
 from eshi.networks.engine import Engine, seed_everything
 from eshi.recipe import Recipe
 from eshi.training.losses import Terms, total
@@ -60,7 +61,7 @@ def descend(optimizer: torch.optim.Optimizer, terms: Terms) -> Tensor:
 
 
 @torch.no_grad()
-def follow(G_ema: nn.Module, G: nn.Module, keep: float) -> None:
+def follow(G_ema: Generator, G: Generator, keep: float) -> None:
     """G_ema = keep x G_ema + (1 - keep) x G, batch-norm statistics included."""
     mine, its = G_ema.state_dict(), G.state_dict()
     floats = [name for name, value in mine.items() if value.is_floating_point()]

@@ -5,10 +5,11 @@ from dataclasses import dataclass
 from typing import Any
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from eshi.ground.registry import AUGMENTATIONS, DISCRIMINATORS, LOSSES
 from eshi.networks.build import networks
+from eshi.networks.contracts import Discriminator, Generator
 from eshi.networks.engine import Engine, seed_everything
 from eshi.recipe import Recipe, Second
 from eshi.run.checkpoint import SLOWER
@@ -23,7 +24,7 @@ class Teacher:
     """
 
     name: str  # before the names of its terms and parts; "" for the first
-    D: nn.Module
+    D: Discriminator
     loss: Any
     augment: Any
     opt: torch.optim.Optimizer
@@ -46,13 +47,13 @@ class Teacher:
 class Pupils:
     """G, what draws (the average of G, or G itself), and who teaches them."""
 
-    G: Any  # a network with draw(count, seed)
-    G_ema: Any
+    G: Generator
+    G_ema: Generator
     opt_G: torch.optim.Optimizer
     teachers: list[Teacher]
 
     @property
-    def D(self) -> nn.Module:  # noqa: N802
+    def D(self) -> Discriminator:  # noqa: N802
         """Of the first teacher, the one that is asked for its taste."""
         return self.teachers[0].D
 
@@ -83,7 +84,7 @@ def pupils(recipe: Recipe, engine: Engine) -> Pupils:
     return Pupils(G, G_ema, engine.adam(G, a.lr, a.beta1, a.beta2), teachers)
 
 
-def teacher(name: str, spec: Second, D: nn.Module, engine: Engine) -> Teacher:
+def teacher(name: str, spec: Second, D: Discriminator, engine: Engine) -> Teacher:
     opt = engine.adam(D, spec.adam.lr, spec.adam.beta1, spec.adam.beta2)
     loss, augment = LOSSES.build(spec.loss), AUGMENTATIONS.build(spec.augment)
     return Teacher(name, D, loss, augment, opt, spec.adam.lr, spec.weight)

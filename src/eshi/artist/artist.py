@@ -1,0 +1,222 @@
+"""Drawing with a trained generator: numbered faces, named ones, the best of many by D's taste."""
+
+import math
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from eshi import recipe
+from eshi.artist import points
+from eshi.artist.points import Latent
+from eshi.ground import image
+from eshi.ground.errors import EshiError, near_miss
+from eshi.ground.progress import Progress
+from eshi.networks.build import networks
+from eshi.networks.contracts import Discriminator, Generator
+from eshi.networks.engine import Engine, borrowed_randomness, choose
+from eshi.recipe import Recipe
+from eshi.run import checkpoint
+
+BATCH = 64  # faces drawn at once
+STEPS = {"best.pt": "best step", "last.pt": "last step"}
+
+
+@dataclass
+class Artist:
+    """What a checkpoint can do: G draws (its moving average, where the run kept one), D judges."""
+
+    recipe: Recipe
+    images: int  # that G had seen
+    G: Generator
+    D: Discriminator | None
+    home: Path | None = None  # the folder that its favourites and directions lie in; none for one made in Python
+    step: str = ""  # which of a run's it is, or the checkpoint's name
+    engine: Engine = field(default_factory=lambda: choose("cpu", "fp32"))
+
+    @classmethod
+    def load(cls, path: Path | str, device: str = "cpu") -> "Artist":
+        """From a checkpoint file alone, or from a run folder: its best step, where the judge has named one."""
+        path = Path(path)
+        if pictured(path):
+            raise EshiError(f"{path} is a picture", "name a run folder or a checkpoint first; eshi runs lists the runs")
+        file = next((path / name for name in STEPS if (path / name).exists()), path)
+        state: dict[str, Any] = checkpoint.load(file)
+        found = recipe.parse(state["recipe"], where=f"the recipe in {file}").check(recipe.SIZED)
+        weights = {"G": state["G"] if state.get("G_ema") is None else state["G_ema"], "D": state.get("D")}
+        ready = trained(found, {name: its for name, its in weights.items() if its is not None}, file)
+        engine = choose(device, "fp32")
+        G, D = (engine.place(ready[name]).eval().requires_grad_(False) for name in "GD")
+        home = path if path.is_dir() else path.parent
+        step = STEPS.get(file.name, file.name)
+        return cls(found, state["images"], G, None if weights["D"] is None else D, home, step, engine)
+
+    @classmethod
+    def of(cls, run: "Path | str | Artist") -> "Artist":
+        return run if isinstance(run, Artist) else cls.load(run)
+
+    @property
+    def step_name(self) -> str:
+        """What it draws with, for a person: best step, 60,000 images."""
+        return f"{self.step}, {self.images:,} images".lstrip(", ")
+
+    @property
+    def critic(self) -> Discriminator:
+        """D, or an error that says why there is none."""
+        if self.D is None:
+            raise EshiError("this checkpoint holds no D, only G", "take the run's own last.pt, not an export")
+        return self.D
+
+    def favourites(self) -> points.Favourites:
+        return points.favourites(self.home) if self.home else {}
+
+    def latent(self, point: Latent) -> Tensor:
+        """(latent,) of a seed, a name, a file or numbers; refused where it does not fit G."""
+        if isinstance(point, np.ndarray | Tensor):
+            return points.fitting(point, self.G.latent, "the latent")
+        if (seed := points.seed(point)) is not None:
+            row: Tensor = self.G.draw(1, seed)[0].cpu()
+            return row
+        name = str(point)
+        if isinstance(point, Path) or name.endswith(".npy"):
+            return points.fitting(points.read(Path(name)), self.G.latent, name)
+        known = self.favourites()
+        if name not in known:
+            kept = near_miss(name, known) if known else f"keep one: eshi favourites RUN add 7 --name {name}"
+            hint = kept if points.NAME.fullmatch(name) else "a point is a seed, a favourite's name or a .npy file"
+            raise EshiError(f"no favourite called '{name}'", hint)
+        value = known[name]
+        if isinstance(value, int):
+            return self.latent(value)
+        return points.fitting(np.array(value), self.G.latent, f"favourite '{name}'")
+
+    def latents(self, wanted: Sequence[Latent]) -> Tensor:
+        """(N, latent), on the CPU: numbers are the same for every device."""
+        if isinstance(wanted, range) and wanted.step == 1 and wanted:
+            for end in (wanted[0], wanted[-1]):
+                points.seed(end)  # refused where it is none
+            return self.G.draw(len(wanted), wanted.start).cpu()
+        return torch.stack([self.latent(point) for point in wanted])
+
+    def drawn(self, z: Tensor) -> Tensor:
+        """(N, latent) -> (N, 3, H, W) in [-1, 1], on the artist's device."""
+        return self.G(z.to(self.engine.device))
+
+    def render(self, z: Tensor) -> np.ndarray:
+        return render(self.G, z)
+
+    @torch.inference_mode()
+    def search(self, count: int, numbers: range, mean: float = 0.0, std: float = 1.0) -> tuple[list[int], list[float]]:
+        """The `count` drawings that D likes best, best first, and how much."""
+        scores = []
+        with Progress("searching", len(numbers), "faces") as bar:
+            for some in batches(numbers):
+                scores.append(self.critic(self.drawn(mean + std * self.latents(some))).cpu())
+                bar.advance(len(some))
+        liked = torch.cat(scores)
+        best = liked.argsort(descending=True, stable=True)[:count]
+        return [numbers[int(i)] for i in best], liked[best].tolist()
+
+
+def pictured(path: Path) -> bool:
+    """Is it a picture that stands where a run should? Arguments are easily swapped."""
+    if not path.is_file() or path.suffix.lower() not in image.SUFFIXES:
+        return False
+    try:
+        return bool(len(image.decode(path, (image.SMALLEST, image.SMALLEST))))
+    except image.Unreadable:
+        return False
+
+
+def trained(found: Recipe, weights: dict[str, Any], file: Path) -> dict[str, Any]:
+    """The networks with their weights. What does not fit is named before a stranger's recipe costs any memory."""
+    with borrowed_randomness():
+        outlines = built(found, "meta", file)
+        for name in outlines.keys() & weights.keys():
+            if wrong := checkpoint.misfit(outlines[name].state_dict(), weights[name]):
+                hint = "take another checkpoint of the run: best.pt or last.pt"
+                raise EshiError(f"{name} in {file} does not fit its recipe: {wrong}", hint, 1)
+        ready = built(found, "cpu", file)
+    for name, its in weights.items():
+        checkpoint.fill(ready[name], its, f"{name} in {file}")
+    return ready
+
+
+def built(found: Recipe, device: str, file: Path) -> dict[str, Any]:
+    try:
+        with torch.device(device):
+            return dict(zip("GD", networks(found), strict=True))
+    except EshiError:
+        raise
+    except Exception as error:  # torch raises whatever impossible numbers make it stumble over
+        if device == "meta":  # and a part of one's own may ask for real weights at once
+            return {}
+        hint = "its generator or discriminator is another eshi's, or damaged"
+        raise EshiError(f"cannot build the networks of {file}: {points.reason(error)}", hint, 1) from error
+
+
+@dataclass
+class Drawing:
+    """`images` (N, H, W, 3) uint8; `numbers[i]` draws image i alone: a seed, or what was asked for; `scores` are D's,
+    if it was searched."""
+
+    images: np.ndarray
+    numbers: list[int | str]
+    scores: list[float]
+
+
+def render(G: Generator, z: Tensor, batch: int = BATCH) -> np.ndarray:
+    """(N, latent) -> (N, H, W, 3) uint8, as the network draws when it does not learn."""
+    training, device = G.training, next(G.parameters()).device
+    G.eval()
+    with torch.inference_mode():
+        parts = [G(part.to(device)).float() for part in torch.split(z, batch)]
+        drawn = [(part * 127.5 + 128).clamp_(0, 255).to(torch.uint8) for part in parts]
+    G.train(training)
+    return torch.cat(drawn).permute(0, 2, 3, 1).cpu().numpy()
+
+
+def draw(
+    run: Path | str | Artist, count: int = 64, seed: int = 0, search: int = 0, mean: float = 0.0, std: float = 1.0,
+    faces: Sequence[Latent] = (),
+) -> Drawing:  # fmt: skip
+    """The drawings number seed, seed + 1, ...; with `search`, the best `count` of that many by D, best first.
+
+    `faces` are drawn instead: seeds, favourites' names, .npy files, latents.
+    """
+    parts = list(stream(run, count, seed, search, mean, std, faces))
+    images = np.concatenate([part.images for part in parts])
+    numbers, scores = [n for part in parts for n in part.numbers], [s for part in parts for s in part.scores]
+    return Drawing(images, numbers, scores)
+
+
+def stream(
+    run: Path | str | Artist, count: int = 64, seed: int = 0, search: int = 0, mean: float = 0.0, std: float = 1.0,
+    faces: Sequence[Latent] = (),
+) -> Iterator[Drawing]:  # fmt: skip
+    """The same, a few at a time: as many as there is room for on the disk."""
+    if count < 1 or 0 < search < count or search < 0 or not 0 <= seed < points.SEEDS:
+        raise EshiError(
+            f"cannot draw {count} faces from seed {seed}" + (f" searching {search}" if search else ""),
+            "--count and --seed start at 1 and 0, and --search must be at least --count",
+        )
+    if not (math.isfinite(mean) and math.isfinite(std)):
+        raise EshiError(f"cannot draw with latents of mean {mean} and deviation {std}", "--mean 0 --std 1 is usual")
+    if len(faces) and search:
+        raise EshiError("a search looks at numbered faces, not at chosen ones", "leave out --search, or the faces")
+    who = Artist.of(run)
+    chosen: Sequence[Latent] = faces if len(faces) else range(seed, seed + count)
+    scores: list[float] = []
+    if search:
+        chosen, scores = who.search(count, range(seed, seed + search), mean, std)
+    for start, some in zip(range(0, len(chosen), BATCH), batches(chosen), strict=True):
+        images = who.render(mean + std * who.latents(some))
+        yield Drawing(images, [points.said(point) for point in some], scores[start : start + BATCH])
+
+
+def batches(wanted: Sequence[Any]) -> Iterator[Sequence[Any]]:
+    return (wanted[start : start + BATCH] for start in range(0, len(wanted), BATCH))
