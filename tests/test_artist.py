@@ -184,7 +184,7 @@ def test_a_device_is_chosen_by_name(run: Path) -> None:
 
 def test_a_picture_in_the_place_of_a_run_is_called_one(run: Path, tmp_path: Path) -> None:
     face = image.save(draw(run, 1).images[0], tmp_path / "face.jpg")
-    refused(lambda: explore.project(face, run), "face.jpg is a picture", "run folder or a checkpoint")
+    refused(lambda: explore.project(face, run), "face.jpg is a picture", "the run comes first", f"project RUN {face}")
     refused(lambda: draw(face), "face.jpg is a picture", "run folder or a checkpoint")
 
 

@@ -11,6 +11,7 @@ from untrained import kept, made
 
 from eshi.artist import Artist, draw, render
 from eshi.explore import add_favourite, drop_favourite, favourites, film, look, mix, project, store, sweep, walk
+from eshi.gather.painter import paint
 from eshi.ground import image
 from eshi.ground.errors import EshiError
 
@@ -216,6 +217,44 @@ def test_projection_takes_a_file_of_any_size_and_is_the_same_again(tmp_path: Pat
     (tmp_path / "bad.png").write_bytes(b"no")
     with pytest.raises(EshiError, match=r"bad\.png: not a picture"):
         project(who, tmp_path / "bad.png")
+
+
+def test_a_face_is_cut_out_of_a_whole_picture(tmp_path: Path, capsys: pytest.CaptureFixture) -> None:
+    """Of two, the larger; painted pictures say where their faces are."""
+    who, folder = made(), paint(tmp_path / "painted", 8, seed=4)
+    rows = [json.loads(line) for line in (folder / "attributes.jsonl").read_text().splitlines()]
+    rows.sort(key=lambda row: row["face"][2] * row["face"][3])
+    small, large = (image.decode(folder / row["file"]) for row in (rows[0], rows[-1]))
+    canvas = np.full((max(len(small), len(large)), small.shape[1] + large.shape[1], 3), 255, np.uint8)
+    canvas[: len(small), : small.shape[1]] = small
+    canvas[: len(large), small.shape[1] :] = large
+    file = image.save(canvas, tmp_path / "both.png")
+    found = project(who, file, steps=1)
+    left, top, side = found.cut
+    x, y, w, h = rows[-1]["face"]
+    assert left <= x + small.shape[1] + w / 2 <= left + side
+    assert top <= y + h / 2 <= top + side
+    assert max(w, h) < side < 2 * max(w, h)
+    inside = image.fit(Image.fromarray(canvas[top : top + side, left : left + side]), (32, 32))
+    np.testing.assert_array_equal(found.target, inside)
+    said = capsys.readouterr().err
+    assert f"{file} is more than a face: the largest of 2 faces is cut out, {side} px wide at {left}, {top}" in said
+
+
+@pytest.mark.parametrize("size", [64, 128, 400])
+def test_a_face_cut_out_already_stays_as_it_is(tmp_path: Path, capsys: pytest.CaptureFixture, size: int) -> None:
+    file = paint(tmp_path, 2, seed=3, faces=size) / "00001.png"
+    found = project(made(), file, steps=1)
+    assert found.cut is None
+    np.testing.assert_array_equal(found.target, image.decode(file, (32, 32)))
+    assert capsys.readouterr().err == ""
+
+
+def test_a_picture_without_a_face_is_taken_as_it_is(tmp_path: Path, capsys: pytest.CaptureFixture) -> None:
+    file = image.save(np.full((300, 200, 3), 90, np.uint8), tmp_path / "grey.png")
+    found = project(made(), file, steps=1)
+    assert found.cut is None
+    assert f"no face is found in {file}: it is taken as it is" in capsys.readouterr().err
 
 
 def test_looking_shows_filters_maps_units_and_what_a_map_draws() -> None:

@@ -5,26 +5,35 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from PIL import Image
 from torch import Tensor, nn
 
 from eshi.artist import Artist
-from eshi.artist.artist import BATCH
+from eshi.artist.artist import BATCH, pictured
 from eshi.explore.features import maps
 from eshi.explore.page import beside, word
+from eshi.gather.crop import square
+from eshi.gather.finders import finder
 from eshi.ground import image
 from eshi.ground.errors import EshiError
-from eshi.ground.progress import Progress
+from eshi.ground.progress import Progress, note
+
+MARGIN = 0.2  # of a found face's box, on every side: as eshi crop has it
+CUT = 128  # px: a square picture up to this is taken for a face cut out already, as eshi crop makes them
+WHOLE = 0.75  # so is a larger one whose cut would be this share of its side; of painted face crops it is 0.8 to 1
 
 
 @dataclass
 class Projection:
-    """`path` (K, H, W, 3) leads to `image`; `error` is the mean difference from `target` in pixel levels (0 to 255)."""
+    """`path` (K, H, W, 3) leads to `image`; `error` is the mean difference from `target` in pixel levels (0 to 255);
+    `cut` (left, top, side) is what was cut out of a larger picture."""
 
     target: np.ndarray
     image: np.ndarray
     path: np.ndarray
     latent: np.ndarray
     error: float
+    cut: tuple[int, int, int] | None = None
 
     def sheet(self) -> np.ndarray:
         path = image.sheet(self.path, len(self.path))
@@ -42,15 +51,18 @@ def project(
 ) -> Projection:
     """Begins at the best few of many drawings, descends from all at once, and goes on with those that come nearest.
 
-    It ends after `steps`, or where the mean difference is below `stop` levels.
+    It ends after `steps`, or where the mean difference is below `stop` levels. Of a picture that is more than a face,
+    the largest face is cut out first.
     """
+    if not isinstance(run, Artist) and pictured(Path(run)):
+        raise EshiError(f"{run} is a picture, and the run comes first", f"eshi project RUN {run}")
     who = Artist.of(run)
     if steps < 1 or restarts < 1:
         raise EshiError(f"cannot project in {steps} steps from {restarts} starts", "both start at 1")
     width, height = who.recipe.width_height
     if isinstance(face, np.ndarray) and face.shape != (height, width, 3):
         raise EshiError(f"the face is {face.shape}, but G draws {height}x{width}x3", "fit it: eshi.ground.image.fit")
-    target = face if isinstance(face, np.ndarray) else read(Path(face), (width, height))
+    target, cut = (face, None) if isinstance(face, np.ndarray) else read(Path(face), (width, height))
     wanted = who.engine.put(np.array(target[None]))
     free, optimizer = descent(begin(who, wanted, restarts, seed), rate)
     seen = [] if who.D is None else maps(who.D, wanted)
@@ -79,15 +91,39 @@ def project(
             bar.advance(1, error=f"{best_error:.1f}")
     path = who.render(torch.stack([*shown, best]))
     error = float(np.abs(path[-1].astype(np.float32) - target).mean())
-    return Projection(target, path[-1], path, best.cpu().numpy(), error)
+    return Projection(target, path[-1], path, best.cpu().numpy(), error, cut)
 
 
-def read(face: Path, size: tuple[int, int]) -> np.ndarray:
+def read(face: Path, size: tuple[int, int]) -> tuple[np.ndarray, tuple[int, int, int] | None]:
+    """The face at `size`, and what was cut out for it."""
     try:
-        return image.decode(face, size)
+        pixels = image.decode(face)
+        cut = around(face, pixels, size)
+        if cut is None:
+            return image.decode(face, size), None
     except image.Unreadable as error:
         why = str(error) if face.exists() else "there is no such file"
-        raise EshiError(f"cannot read the face {face}: {why}", "give a picture of one face, cut out square") from error
+        raise EshiError(f"cannot read the face {face}: {why}", "give a picture with a face in it") from error
+    left, top, side = cut
+    return image.fit(Image.fromarray(pixels[top : top + side, left : left + side]), size), cut
+
+
+def around(face: Path, pixels: np.ndarray, size: tuple[int, int]) -> tuple[int, int, int] | None:
+    """(left, top, side) of the largest face; None where the picture is one, or has none."""
+    (height, width), shapes = pixels.shape[:2], (1.0, size[0] / size[1])
+    shaped = any(abs(width / height / shape - 1) < 0.02 for shape in shapes)
+    if shaped and max(width, height) <= CUT:
+        return None
+    boxes = finder("net")(pixels)
+    if not boxes:
+        note(f"no face is found in {face}: it is taken as it is")
+        return None
+    left, top, side = square(max(boxes, key=lambda box: box[2] * box[3]), MARGIN, width, height)
+    if shaped and side >= WHOLE * min(width, height):
+        return None
+    which = f"the largest of {len(boxes)} faces" if len(boxes) > 1 else "the face"
+    note(f"{face} is more than a face: {which} is cut out, {side} px wide at {left}, {top}")
+    return left, top, side
 
 
 def begin(who: Artist, wanted: Tensor, count: int, seed: int) -> Tensor:
