@@ -142,7 +142,12 @@ def test_noise_stands_around_the_result() -> None:
         ("", "empty", "mean"),
         ("gone.npy + 1", "there is no file gone.npy", "project"),
         ("'a b' + 1", "no favourite called 'a b'", ".npy"),
-        ("(" * 5000, "nested too deeply", ""),
+        ("(" * 5000, "character 51: it is nested too deeply", ""),
+        ("-" * 5000 + "1", "nested too deeply", ""),
+        ("1 + " * 5000 + "1", "the expression has 20,001 characters", "10,000"),
+        (f"{'9' * 400} * 1.5 * 2", "is no seed", ""),
+        (f"1 * {'9' * 400}.0", "not finite", "smaller"),
+        (f"1 / 0.{'0' * 310}1", "not finite", "smaller"),
         ("__import__('os')", "character 1", ""),
     ],
 )

@@ -9,6 +9,8 @@ from torch import Tensor
 from eshi.ground.errors import EshiError, near_miss
 
 FILE = r"""(?P<file>'[^']*'|"[^"]*"|[\w./~]+\.npy\b)"""  # quoted, where its path holds more than this
+LONGEST = 10_000  # characters
+DEEPEST = 50  # parentheses within parentheses
 TOKEN = re.compile(rf"\s*(?:{FILE}|(?P<number>\d+\.\d*|\.\d+|\d+)|(?P<word>[^\W\d]\w*)|(?P<sign>[-+*/(),]))")
 
 
@@ -27,8 +29,11 @@ class Reader:
 
     def __init__(self, text: str, point: Callable[[str], Tensor], names: list[str]):
         self.text, self.point, self.names = text, point, names
+        if len(text) > LONGEST:
+            hint = f"no more than {LONGEST:,} are read; keep parts of it: eshi favourites RUN add"
+            raise EshiError(f"the expression has {len(text):,} characters", hint)
         self.tokens = list(self.split())
-        self.at = 0
+        self.at = self.depth = 0
         self.points: list[tuple[str, Tensor]] = []
 
     def split(self) -> list[tuple[str, str, int]]:
@@ -98,6 +103,14 @@ class Reader:
         return value
 
     def factor(self) -> Tensor | str:
+        if self.depth == DEEPEST:
+            raise self.wrong("it is nested too deeply", self.now[2], "keep parts of it: eshi favourites RUN add")
+        self.depth += 1
+        value = self.inner()
+        self.depth -= 1
+        return value
+
+    def inner(self) -> Tensor | str:
         kind, word, place = self.now
         if kind == "number":
             self.at += 1

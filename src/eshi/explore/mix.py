@@ -41,11 +41,10 @@ class Mix:
 def mix(run: Path | str | Artist, expression: str, noise: float = 0.25, seed: int = 0) -> Mix:
     """Evaluate an expression such as `mean(1,2,3) - mean(4,5,6) + miku`; `noise` is the paper's plus or minus 0.25."""
     who = Artist.of(run)
-    try:
-        terms = Reader(expression, who.latent, list(who.favourites())).terms()
-    except RecursionError:
-        raise EshiError("the expression is nested too deeply", "keep parts of it: eshi favourites RUN add") from None
+    terms = Reader(expression, who.latent, list(who.favourites())).terms()
     result = torch.stack([term.value if term.sign == "+" else -term.value for term in terms]).sum(0)
+    if not torch.isfinite(result).all():
+        raise EshiError("the expression comes to numbers that are not finite", "smaller factors would do")
     random = np.random.default_rng(seed).uniform(-noise, noise, (9, len(result))).astype(np.float32)
     random[4] = 0
     around = who.render(result + torch.from_numpy(random))
