@@ -263,6 +263,7 @@ def test_what_is_frozen_neither_learns_nor_lies_in_the_checkpoint(
     who, shown = pupils(taught_twice, engine), faceset(faces, (64, 64))
     for step in range(3):
         terms = learn(taught_twice, engine, who, shown, step)
+    assert [teacher.frozen_part for teacher in who.teachers] == [False, True]
     assert {"loss_d", "second loss_d", "second g", "loss_g"} <= terms.keys()
     after = who.teachers[1].D
     for name, weight in before.lite.named_buffers():

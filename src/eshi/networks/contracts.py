@@ -80,3 +80,10 @@ class Discriminator(Network, Protocol):
     size: tuple[int, int]
 
     def __call__(self, images: Tensor) -> Tensor: ...
+
+
+@runtime_checkable
+class Looking(Discriminator, Protocol):
+    """A discriminator with a part that never learns, which may be passed apart: what it saw goes in for the images."""
+
+    def see(self, images: Tensor) -> Tensor: ...

@@ -32,7 +32,7 @@ class Frozen(nn.Module):
         mix: Annotated[int, Range(0)] = 0,
     ):
         super().__init__()
-        wide, high = (size, size) if isinstance(size, int) else size
+        self.size = wide, high = (size, size) if isinstance(size, int) else size
         scale = min(1.0, LARGEST / min(wide, high))
         self.look = (round(high * scale / 16) * 16, round(wide * scale / 16) * 16)
         self.shapes = [(CHANNELS, self.look[0] // by, self.look[1] // by) for by in (4, 8, 16)]
@@ -49,7 +49,7 @@ class Frozen(nn.Module):
     def see(self, images: Tensor) -> Tensor:
         """(N, F): the mixed maps of all depths in one row. No head has a part in it, so D's turn and G's share it."""
         if images.shape[2:] != self.look:
-            images = interpolate(images, size=self.look, mode="bilinear", antialias=True, align_corners=False)
+            images = interpolate(images.float(), size=self.look, mode="bilinear", antialias=True, align_corners=False)
         stages = self.lite((images + 1) * 127.5)
         maps = self.mixing([stages[tap] for tap in TAPS])
         return torch.cat([m.permute(0, 2, 3, 1).flatten(1) for m in maps], dim=1)

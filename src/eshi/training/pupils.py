@@ -9,7 +9,7 @@ from torch import Tensor
 
 from eshi.ground.registry import AUGMENTATIONS, DISCRIMINATORS, LOSSES
 from eshi.networks.build import networks
-from eshi.networks.contracts import Discriminator, Generator
+from eshi.networks.contracts import Discriminator, Generator, Looking
 from eshi.networks.engine import Engine, seed_everything
 from eshi.recipe import Recipe, Second
 from eshi.run.checkpoint import SLOWER
@@ -33,11 +33,11 @@ class Teacher:
 
     @property
     def frozen_part(self) -> bool:
-        return hasattr(self.D, "see")
+        return isinstance(self.D, Looking)
 
     def see(self, images: Tensor) -> Tensor:
-        seen: Tensor = self.D.see(self.augment(images.float()))  # type: ignore[operator]
-        return seen
+        assert isinstance(self.D, Looking)
+        return self.D.see(self.augment(images.float()))
 
     def named(self, values: dict[str, Any]) -> dict[str, Any]:
         return {f"{self.name}{key}": value for key, value in values.items()}
@@ -73,7 +73,8 @@ class Pupils:
 
 def pupils(recipe: Recipe, engine: Engine) -> Pupils:
     seed_everything(recipe.seed, 0)
-    G, D = (engine.place(network).train() for network in networks(recipe))
+    G, D = networks(recipe)
+    G, D = engine.place(G).train(), engine.place(D).train()
     G_ema = copy.deepcopy(G).requires_grad_(False) if recipe.ema else G
     first = Second(recipe.discriminator, recipe.loss, recipe.augment, recipe.d_adam)
     teachers = [teacher("", first, D, engine)]
