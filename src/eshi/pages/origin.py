@@ -6,8 +6,8 @@ from collections import Counter
 from functools import lru_cache
 from pathlib import Path
 
-import yaml
-
+from eshi.ground import notation
+from eshi.ground.errors import EshiError
 from eshi.ground.figures import human
 from eshi.pages.page import Markup, markup, tag
 from eshi.run.logbook import Row, number
@@ -27,10 +27,10 @@ def recipe(folder: Path) -> Markup:
         text = file.read(LONG)
     about = ""
     try:
-        values = yaml.safe_load(text if len(text) < LONG else "")
+        values = notation.read(text, "recipe.yaml")
         about = values.pop("about", "")
-        text = yaml.safe_dump(values, sort_keys=False, allow_unicode=True)
-    except (yaml.YAMLError, AttributeError, RecursionError, TypeError, ValueError):
+        text = notation.write(values)
+    except (EshiError, AttributeError, RecursionError, TypeError, ValueError):
         pass  # shown as it stands
     title, _, more = about.strip().partition("\n") if isinstance(about, str) else ("", "", "")
     sections = [tag("span", *keys(section)) for section in re.split(r"\n(?! )", text.strip())]
