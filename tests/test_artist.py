@@ -11,6 +11,7 @@ import pytest
 import torch
 from untrained import kept, made
 
+import eshi
 from eshi import explore
 from eshi.artist import Artist, draw, stream
 from eshi.explore.directions import Directions, save
@@ -52,6 +53,8 @@ def test_it_says_which_step_it_draws_with(run: Path) -> None:
     (run / "best.pt").rename(run / "kept.pt")
     assert Artist.load(run / "kept.pt").step_name == "kept.pt, 60,000 images"
     assert made().step_name == "0 images"
+    found = eshi.draw(run / "kept.pt", count=1, out=run / "one.png")
+    assert found.text() == f"1 face in {run / 'one.png'} (kept.pt, 60,000 images)"
 
 
 def test_drawing_needs_no_loss(run: Path) -> None:

@@ -5,23 +5,25 @@ from pathlib import Path
 from typing import Annotated
 
 from eshi.ground.errors import EshiError
-from eshi.verbs.gallery import Out, Pixels, Run, place, points, said, sheet
+from eshi.verbs.gallery import Out, Pixels, Run, points, said, sheet
 from eshi.verbs.verb import About, verb
 
 
 @dataclass
 class Drawn:
     """`images` (N, H, W, 3) uint8; `numbers[i]` is the seed, or the name, that draws image i; `scores` are D's, where
-    it was asked. `out` is the sheet or the folder of single files, None where nothing was written."""
+    it was asked. `step` is what it was drawn with; `out` the sheet or the folder of single files, None where nothing
+    was written."""
 
     out: Path | None
     numbers: list[int | str]
     scores: list[float]
+    step: str
     images: Pixels
 
     def text(self) -> str:
         count = len(self.numbers)
-        return f"{count} {'face' if count == 1 else 'faces'} in {self.out or 'memory'}"
+        return f"{count} {'face' if count == 1 else 'faces'} in {self.out or 'memory'} ({self.step})"
 
 
 @verb("draw", "eshi draw runs/first --count 64 --search 512")
@@ -42,29 +44,24 @@ def draw(
     ] = None,
 ) -> Drawn:
     """draw faces with a trained run or a checkpoint"""
-    from eshi.artist import draw, render
-    from eshi.explore.latent import opened, resolve_all
+    from eshi.artist import Artist, draw
     from eshi.ground import image
 
     numbered = str(seed).strip().lstrip("-").isdecimal()
-    names: list[int | str]
-    if numbered:
-        found = draw(place(run), count, int(seed), search, mean, std)
-        images, names, scores = found.images, list(found.numbers), found.scores
-    elif search:
+    if not numbered and search:
         raise EshiError(
             f"--search looks among numbered faces, not for '{seed}'", "give a number, or leave --search out"
         )
-    else:
-        who, home = opened(place(run))
-        names = [str(point) for point in points(seed)]
-        images, scores = render(who.G, mean + std * resolve_all(who, names, home)), []
+    first, faces = (int(seed), []) if numbered else (0, points(seed))
+    who = Artist.of(run)
+    found = draw(who, count, first, search, mean, std, faces)
+    images, names, scores = found.images, found.numbers, found.scores
     if single is not None:
         for name, face in zip(names, images, strict=True):
             stem = f"{name:06}" if isinstance(name, int) else said(name)
             image.save(face, Path(single) / f"{stem}.png")
-        return Drawn(Path(single), names, scores, images)
+        return Drawn(Path(single), names, scores, who.step_name, images)
     words = [count, f"seed{seed}"] if numbered else ["faces", said(seed)]
     options = {"from": search, "mean": mean, "std": std if std != 1 else 0}
     words += [f"{key}{value:g}" for key, value in options.items() if value]
-    return Drawn(sheet(image.sheet(images), run, out, *words), names, scores, images)
+    return Drawn(sheet(image.sheet(images), run, out, *words), names, scores, who.step_name, images)

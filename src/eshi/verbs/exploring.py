@@ -238,7 +238,7 @@ class Projected:
 @verb("explore", "eshi project runs/first photo.png")
 def project(
     run: Run,
-    face: Annotated[Path | str | Pixels, About("a picture of a face")],
+    face: Annotated[Path | str | Pixels, About("a picture with a face in it")],
     *,
     steps: Annotated[int, About("of descent")] = 300,
     restarts: Annotated[int, About("how many beginnings")] = 4,
