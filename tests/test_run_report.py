@@ -446,3 +446,10 @@ def test_without_unseen_faces_no_ratio_is_made_up(died: Path, facts: dict[str, A
     assert "57152679" not in said
     (died / "neighbours.json").write_text(json.dumps({"images": 12_000, "nearest": None, "text": "Too few to say."}))
     assert "Too few to say." in words(run_report(died).read_text())
+
+
+def test_a_second_teacher_has_its_curves(tmp_path: Path) -> None:
+    second = {"second loss_d": 2.25, "second D(real)": 0.8125, "second D(fake)": 0.1875}
+    page = run_report(make(tmp_path / "run", [START, *(trained(i) | second for i in (1_000, 2_000))])).read_text()
+    for label in ("2nd D<b>2.25", "2nd D(real)<b>0.812", "2nd D(fake)<b>0.188"):
+        assert label in page

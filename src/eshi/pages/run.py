@@ -19,7 +19,7 @@ from eshi.pages.page import Markup, page, picture_of, tag
 from eshi.run import logbook
 from eshi.run.logbook import Row, number
 
-COLOURS = [f"var(--c{i})" for i in range(1, 6)]
+COLOURS = [f"var(--c{i})" for i in range(1, 7)]
 TERMS = ("r1", "r2", "gp")  # of a loss, drawn beside the two sums
 VARIED = ("precision", "recall", "coverage", "diversity")
 TOLD = 40  # events, the latest
@@ -106,8 +106,10 @@ def charts(rows: list[Row], judged: list[Row], best: Row | None) -> list[Chart]:
     key = judged[-1]["ranked_by"] if judged else ""
     spot = (float(best["images"]), logbook.score(best) or 0.0, logbook.noise(best) or 0.0) if best else None
     scores = curve(judged, key, "var(--accent)", "")
-    opinion = coloured(training, ("D(real)", "D(real)"), ("D(fake)", "D(fake)"))
-    losses = coloured(training, ("loss_d", "D"), ("loss_g", "G"), *((term, term) for term in TERMS))
+    asked = ("D(real)", "D(fake)", "second D(real)", "second D(fake)")  # of a second teacher, where there is one
+    opinion = coloured(training, *((name, name.replace("second", "2nd")) for name in asked))
+    named = ("loss_d", "D"), ("loss_g", "G"), ("second loss_d", "2nd D")
+    losses = coloured(training, *named, *((term, term) for term in TERMS))
     varied = coloured(judged, *((name, name) for name in VARIED))
     told = coloured(judged, ("separation", "drawn"), ("memory", "held out"))  # areas under ROC curves
     gradients = coloured(judged, ("gradient_d", "D"), ("gradient_g", "G"))
