@@ -115,7 +115,8 @@ class Artist:
         scores = []
         with Progress("searching", len(numbers), "faces") as bar:
             for some in batches(numbers):
-                scores.append(self.critic(self.drawn(mean + std * self.latents(some))).cpu())
+                told = self.critic(self.drawn(mean + std * self.latents(some))).cpu()
+                scores.append(told if told.ndim == 1 else told.mean(1))
                 bar.advance(len(some))
         liked = torch.cat(scores)
         best = liked.argsort(descending=True, stable=True)[:count]

@@ -166,12 +166,12 @@ def directions(
     out: Out = None,
 ) -> Directed:
     """find directions that mean something: hair, eyes, smile ...; kept with the run"""
+    from eshi.artist import Artist
     from eshi.explore import directions
-    from eshi.explore.latent import opened, resolve
 
-    who, home = opened(place(run))
-    shown = resolve(who, seed, home)[None]  # a name that is none shows before the work
-    found = directions(place(run), count)
+    who = Artist.of(run)
+    shown = who.latents([seed])  # a name that is none shows before the work
+    found = directions(who, count)
     picture = found.sheet(who, shown)
     kinds, attributes = (dict(zip(found.names, words, strict=True)) for words in (found.kinds, found.attributes))
     correlations = dict(zip(found.names, found.correlations, strict=True))
