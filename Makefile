@@ -6,7 +6,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 READY := .venv/.ready
 
-.PHONY: demo test slow lint bench
+.PHONY: demo test slow lint bench dist
 
 demo: $(READY)
 	$(BIN)/eshi demo
@@ -20,6 +20,9 @@ slow: $(READY)
 
 lint: $(READY)
 	$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/mypy
+
+dist: $(READY)
+	$(BIN)/python tools/dist.py
 
 bench: $(READY)
 	$(BIN)/python benchmarks/train_speed.py
