@@ -2,11 +2,12 @@
 # Two commands do everything on a machine with python3 (3.11 or newer) and make:
 #   make demo   paint, train and draw, in minutes, without data or network
 #   make test   the fast tests
+# make attack ATTACK=--short: two minutes of what make attack does in a quarter of an hour (docs/safety.md)
 PYTHON ?= python3
 BIN := .venv/bin
 READY := .venv/.ready
 
-.PHONY: demo test slow lint bench dist
+.PHONY: demo test slow lint bench attack dist
 
 demo: $(READY)
 	$(BIN)/eshi demo
@@ -20,6 +21,9 @@ slow: $(READY)
 
 lint: $(READY)
 	$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/mypy
+
+attack: $(READY)
+	PYTHONPATH=tests $(BIN)/python -m attack $(ATTACK)
 
 dist: $(READY)
 	$(BIN)/python tools/dist.py
