@@ -2,6 +2,8 @@
 
 import os
 import shutil
+import struct
+import zlib
 from pathlib import Path
 
 import cv2
@@ -12,7 +14,7 @@ from PIL import Image
 from eshi.gather import catalogue
 from eshi.gather.clean import REASONS, clean
 from eshi.gather.duplicates import distances, near_duplicates
-from eshi.gather.measure import MEASURES, measure
+from eshi.gather.measure import MEASURES, jpeg_size, measure
 from eshi.ground import image
 from eshi.ground.errors import EshiError
 from eshi.ground.image import encode
@@ -204,6 +206,37 @@ def test_a_finder_says_what_is_no_face(tmp_path: Path) -> None:
     assert "finds none" in details["dark.png"]
     assert "sure" in details["middle.png"]
     assert details["bright.png"] is None
+
+
+def test_a_header_that_lies_about_the_size_is_not_believed(tmp_path: Path) -> None:
+    """Few bytes that claim to be thousands of megapixels: told by their header, before anything is decoded."""
+    image.save(doodle(1), tmp_path / "face.png")
+    png, jpeg = encode(doodle(2)), bytearray(encode(doodle(2), "jpeg"))
+    header = png[12:16] + struct.pack(">II", 50_000, 50_000) + png[24:29]
+    (tmp_path / "huge.png").write_bytes(png[:12] + header + struct.pack(">I", zlib.crc32(header)) + png[33:])
+    place = jpeg.index(b"\xff\xc0") + 5
+    jpeg[place : place + 4] = struct.pack(">HH", 30_000, 30_000)
+    (tmp_path / "huge.jpg").write_bytes(jpeg)
+    assert clean(tmp_path)["unreadable"] == 2
+    details = {row["file"]: row["detail"] for row in catalogue.rows(tmp_path)}
+    assert "too large" in details["huge.png"]
+    assert "too large" in details["huge.jpg"]
+    assert details["face.png"] is None
+
+
+@pytest.mark.parametrize("mode", ["RGB", "L"])
+@pytest.mark.parametrize("options", [{}, {"progressive": True}, {"comment": b"x" * 9000}, {"restart_marker_blocks": 1}])
+def test_the_size_of_a_jpeg_is_read_as_its_decoder_does(mode: str, options: dict) -> None:
+    content = encode(np.asarray(Image.new(mode, (123, 77))), "jpeg", **options)
+    assert jpeg_size(content) == (123, 77)
+    for hidden in (b"\xff\xd0", b"\xff\x01", b"junk", b"\xff\xff"):  # a decoder steps over these two bytes or four
+        assert jpeg_size(content[:2] + hidden + content[2:]) == (0, 0)
+    assert jpeg_size(content[:40]) == jpeg_size(b"") == (0, 0)
+
+
+@pytest.mark.parametrize("size", [(900, 8), (8, 900), (20_000, 8), (8, 8)])
+def test_strips_are_measured_too(size: tuple[int, int]) -> None:
+    measure(encode(np.zeros((*size, 3), np.uint8)))
 
 
 def test_nothing_to_clean_is_an_error(tmp_path: Path) -> None:

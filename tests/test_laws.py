@@ -108,6 +108,20 @@ def test_heavy_libraries_stay_in_their_rooms(file: Path) -> None:
         assert "pickle" not in roots
 
 
+@pytest.mark.parametrize("file", files(), ids=name_of)
+def test_pictures_are_opened_in_one_place_and_by_known_formats_only(file: Path) -> None:
+    """For some formats Pillow starts a program of the system; and only `image` knows how much memory there is."""
+    mine = name_of(file)
+    for call in (node for node in ast.walk(ast.parse(file.read_text())) if isinstance(node, ast.Call)):
+        called = ast.unparse(call.func)
+        if re.search(r"\bImage\.open$", called):
+            assert mine == "ground.image", f"{mine} opens a picture: use image.opened or image.decode"
+            assert "formats" in {word.arg for word in call.keywords}
+        assert not re.search(r"(^|\.)(imread|imreadmulti|VideoCapture|ImageGrab)", called)
+        assert mine == "gather.measure" or not re.search(r"(^|\.)imdecode", called)
+    assert not [name for name in imports(file) if name.startswith("PIL.")], "write: from PIL import Image"
+
+
 @pytest.mark.parametrize("registry", [GENERATORS, DISCRIMINATORS, LOSSES, AUGMENTATIONS, FINDERS])
 def test_every_registry_suggests_the_near_miss(registry) -> None:
     for name in registry:

@@ -7,6 +7,7 @@ import hashlib
 import io
 import math
 import sqlite3
+import struct
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -38,6 +39,8 @@ MEASURES = np.dtype(
     ]
 )
 SOFT = np.array([1, 2, 1], np.float32) / 4  # thumbnails are softened, so that a shift by a pixel changes them little
+PNG = b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR"
+QUICK = 4_000_000  # pixels: OpenCV believes any header, so more goes through `decode` and its room
 CHUNK = 256  # faces per errand to a worker
 
 
@@ -64,23 +67,40 @@ def measure(content: bytes) -> np.ndarray:
     found["luma"] = cv2.sepFilter2D(thumb[..., 0], -1, SOFT, SOFT, borderType=cv2.BORDER_REPLICATE)
     found["chroma"] = cv2.resize(thumb, (THUMB // 2, THUMB // 2), interpolation=cv2.INTER_AREA)[..., 1:]
     found["colour"] = np.linalg.norm(found["chroma"].astype(np.float32) - 128, axis=-1).mean()
-    crown = pixels[round(0.04 * height) : round(0.36 * height), round(0.18 * width) : round(0.82 * width)]
+    rows, columns = max(1, round(0.36 * height)), max(1, round(0.82 * width))  # of a strip there is at least one
+    crown = pixels[round(0.04 * height) : rows, round(0.18 * width) : columns]
     found["crown"] = cv2.resize(crown, CROWN, interpolation=cv2.INTER_AREA)
     return found
 
 
 def quick(content: bytes) -> Pixels | None:
     """What OpenCV decodes as Pillow does, in half the time: whole and small 8-bit RGB files that need no turning."""
-    head = content[:4096]
     jpeg = content.startswith(b"\xff\xd8\xff") and content.endswith(b"\xff\xd9")
-    png = content.startswith(b"\x89PNG") and content[24:26] == b"\x08\x02" and content[-8:-4] == b"IEND"
-    special = any(mark in head for mark in (b"Exif", b"eXIf", b"tRNS", b"Adobe", b"acTL"))
-    if not (jpeg or png) or special or len(content) > 300_000:  # so few bytes hold no decompression bomb
+    png = content.startswith(PNG) and content[24:26] == b"\x08\x02" and content[-8:-4] == b"IEND"
+    special = any(mark in content[:4096] for mark in (b"Exif", b"eXIf", b"tRNS", b"Adobe", b"acTL"))
+    if not (jpeg or png) or special or len(content) > 300_000:
         return None
-    pixels = cv2.imdecode(np.frombuffer(content, np.uint8), cv2.IMREAD_COLOR)
-    if pixels is None or min(pixels.shape[:2]) < SMALLEST:
-        return None  # Pillow will say what is wrong
-    return cv2.cvtColor(pixels, cv2.COLOR_BGR2RGB)
+    width, height = jpeg_size(content) if jpeg else struct.unpack(">II", content[16:24])
+    if min(width, height) < SMALLEST or width * height > QUICK:
+        return None  # Pillow will say what is wrong, or wait for its turn
+    try:
+        pixels = cv2.imdecode(np.frombuffer(content, np.uint8), cv2.IMREAD_COLOR)
+    except cv2.error:
+        return None
+    return None if pixels is None else cv2.cvtColor(pixels, cv2.COLOR_BGR2RGB)
+
+
+def jpeg_size(content: bytes) -> tuple[int, int]:
+    """(width, height) as the first frame header has it, (0, 0) where the way to it is not straight."""
+    place = 2
+    while place + 9 <= len(content):
+        mark, kind, length, _, height, width = struct.unpack_from(">BBHBHH", content, place)
+        if mark != 0xFF or kind < 0xC0 or 0xD0 <= kind <= 0xD9:  # those have no length
+            return 0, 0
+        if kind not in (0xC4, 0xC8, 0xCC) and kind < 0xD0:  # ITU T.81, table B.1
+            return width, height
+        place += 2 + length
+    return 0, 0
 
 
 def sharpness(luma: np.ndarray) -> float:
