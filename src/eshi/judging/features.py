@@ -19,10 +19,11 @@ from torch.nn.functional import interpolate
 
 from eshi.ground.errors import EshiError
 from eshi.ground.files import cache, write
-from eshi.ground.progress import Progress
+from eshi.ground.progress import Progress, note
 from eshi.ground.registry import FEATURES
 from eshi.networks.lite import Lite
 
+DIGEST = 16  # bytes after the array in a file of the cache
 SMALLEST, LARGEST = 64, 128  # px of the short side that the network is shown
 
 
@@ -97,14 +98,34 @@ def features(images: np.ndarray, module: nn.Module, batch: int = 64, what: str =
 
 def cached(images: np.ndarray, kind: str, module: nn.Module, what: str = "") -> np.ndarray:
     """The same, kept in the user's cache under the hash of the pixels: real faces are looked at once."""
-    name = hashlib.blake2b(np.ascontiguousarray(images).tobytes(), digest_size=12).hexdigest()
-    file = cache() / "features" / f"{kind}-{images.shape[2]}x{images.shape[1]}-{name}.npy"
+    name = hashlib.blake2b(np.ascontiguousarray(images).data.cast("B"), digest_size=12).hexdigest()
     try:
-        return np.load(file)  # type: ignore[no-any-return]
-    except (OSError, ValueError):
-        found = features(images, module, what=what)
+        file = cache() / "features" / f"{kind}-{images.shape[2]}x{images.shape[1]}-{name}.bin"
+    except EshiError:  # a user without a home has no cache
+        return features(images, module, what=what)
+    if (found := kept(file, len(images))) is not None:
+        return found
+    found = features(images, module, what=what)
     memory = io.BytesIO()
     np.save(memory, found)
     with suppress(EshiError):  # a cache that cannot be written is no reason to stop
-        write(file, memory.getvalue())
+        write(file, memory.getvalue() + digest(memory.getvalue()))
     return found
+
+
+def kept(file: Path, count: int) -> np.ndarray | None:
+    """The features in a file of the cache; None where there is none, or it is not whole: then they are taken anew."""
+    try:
+        content = file.read_bytes()
+    except OSError:
+        return None
+    whole = digest(content[:-DIGEST]) == content[-DIGEST:]
+    found: np.ndarray | None = np.load(io.BytesIO(content[:-DIGEST]), allow_pickle=False) if whole else None
+    if found is None or len(found) != count:
+        note(f"{file} is damaged and made anew")
+        return None
+    return found
+
+
+def digest(content: bytes) -> bytes:
+    return hashlib.blake2b(content, digest_size=DIGEST).digest()
