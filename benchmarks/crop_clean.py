@@ -19,6 +19,7 @@ import numpy as np
 from PIL import Image
 
 from eshi.gather import catalogue
+from eshi.gather.album import Album
 from eshi.gather.clean import clean
 from eshi.gather.crop import crop
 from eshi.gather.finders.lbp import fetched
@@ -28,8 +29,8 @@ from eshi.ground import image, progress
 MEASURED = """
 import resource, sys, time
 from pathlib import Path
-from eshi import progress
 from eshi.gather.clean import clean
+from eshi.ground import progress
 progress.quiet = True
 start = time.perf_counter()
 counts = clean(Path(sys.argv[1]), workers=2)
@@ -171,7 +172,7 @@ def main() -> None:
                 many_faces(work / name, seeds, count)
                 bench_clean(work / name, count)
         for number, real in enumerate(given.real):
-            files = catalogue.listing(real)
+            files, _ = Album(real).look()
             bench_planted([(f, image.decode(real / f)) for f in files], work / f"real-{number}", real.name)
 
 

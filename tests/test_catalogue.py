@@ -3,11 +3,9 @@
 import sqlite3
 from pathlib import Path
 
-import numpy as np
 import pytest
 
 from eshi.gather import catalogue
-from eshi.ground import image
 from eshi.ground.errors import EshiError
 
 
@@ -59,10 +57,44 @@ def test_other_settings_are_refused_by_name(tmp_path: Path) -> None:
             catalogue.settle(base, tmp_path, "crop", {"size": 96, "margin": 0.2})
 
 
-def test_listing_visits_a_loop_once_and_skips_the_hidden(tmp_path: Path) -> None:
-    dot = np.zeros((8, 8, 3), np.uint8)
-    for name in ("b.png", "a/絵 師.png", "a/😀.png", ".hidden/c.png", ".d.png", "out/e.png"):
-        image.save(dot, tmp_path / name)
-    (tmp_path / "note.txt").write_text("no picture")
-    (tmp_path / "a" / "loop").symlink_to(tmp_path)
-    assert catalogue.listing(tmp_path, without=tmp_path / "out") == ["a/絵 師.png", "a/😀.png", "b.png"]
+def test_a_catalogue_without_rows_gives_nobody_credit(tmp_path: Path) -> None:
+    assert not catalogue.any_kept(tmp_path)
+    with catalogue.opened(tmp_path) as base:
+        base.execute("insert into measures values ('a.png', '1-1', null, '')")
+    assert not catalogue.any_kept(tmp_path)
+    with catalogue.opened(tmp_path) as base:
+        base.execute("insert into faces (file, verdict) values ('a.png', 'blur')")
+    assert not catalogue.any_kept(tmp_path)
+    for verdict in (None, "keep"):
+        with catalogue.opened(tmp_path) as base:
+            base.execute("update faces set verdict = ?", (verdict,))
+        assert catalogue.any_kept(tmp_path)
+
+
+def test_what_a_stranger_wrote_has_the_types_it_should_have(tmp_path: Path) -> None:
+    with catalogue.opened(tmp_path) as base:
+        base.execute("insert into faces (file, verdict, tags, artist, x) values (?, 5, x'ff41', x'', 'wide')", (7,))
+        base.execute("insert into faces (file, tags) values ('a.png', cast(x'ff41' as text))")
+    strange, other = catalogue.rows(tmp_path)
+    assert (strange["file"], strange["verdict"], strange["artist"], strange["x"]) == ("7", "5", "", 0)
+    assert other["tags"] == "\ufffdA"
+    assert catalogue.rejected(tmp_path) == {"7"}
+
+
+def test_a_view_in_place_of_the_table_is_not_asked(tmp_path: Path) -> None:
+    """It could go on for ever."""
+    base = sqlite3.connect(tmp_path / catalogue.NAME)
+    base.execute(
+        "create view faces as with recursive n(file) as (select 1 union all select file from n) select * from n"
+    )
+    base.commit()
+    base.close()
+    assert catalogue.rows(tmp_path) == []
+
+
+def test_damaged_settings_are_told(tmp_path: Path) -> None:
+    for value in ("{", "[1, 2]", "5"):
+        with catalogue.opened(tmp_path) as base:
+            base.execute("insert or replace into settings values ('crop', ?)", (value,))
+            with pytest.raises(EshiError, match=r"faces\.sqlite is damaged"):
+                catalogue.settle(base, tmp_path, "crop", {"size": 128})

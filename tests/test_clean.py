@@ -1,8 +1,10 @@
 """Clean: each verdict for its reason, nothing lost, nothing merged that only looks a little alike."""
 
+import dataclasses
 import os
 import shutil
 import struct
+import zipfile
 import zlib
 from pathlib import Path
 
@@ -12,13 +14,17 @@ import pytest
 from PIL import Image
 
 from eshi.gather import catalogue
+from eshi.gather.album import Album
 from eshi.gather.clean import REASONS, clean
 from eshi.gather.duplicates import distances, near_duplicates
-from eshi.gather.measure import MEASURES, jpeg_size, measure
+from eshi.gather.faceset import faceset
+from eshi.gather.measure import MEASURES, jpeg_size, measure, measured
 from eshi.ground import image
 from eshi.ground.errors import EshiError
 from eshi.ground.image import encode
 from eshi.ground.registry import FINDERS
+from eshi.recipe import Recipe
+from eshi.training.loop import train
 
 SIDE = 96
 
@@ -239,9 +245,76 @@ def test_strips_are_measured_too(size: tuple[int, int]) -> None:
     measure(encode(np.zeros((*size, 3), np.uint8)))
 
 
+def test_a_zip_is_judged_where_it_lies_and_training_honours_it(folder: Path, tmp_path: Path) -> None:
+    path = tmp_path / "faces.zip"
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
+        for file in folder.rglob("*.[pj][np]g"):
+            archive.write(file, file.relative_to(folder).as_posix())
+    before = path.read_bytes()
+    counts = clean(path)
+    assert counts == clean(folder)
+    kept = {file for file, verdict in verdicts(folder).items() if verdict == "keep"}
+    assert set(faceset(path, (32, 32)).files) == kept
+    assert verdicts(Album(path).home) == verdicts(folder)
+    assert path.read_bytes() == before
+    assert clean(path, undo=True) == {"taken back": len(verdicts(folder))}
+    assert len(faceset(path, (32, 32)).files) == len(verdicts(folder)) - 1  # the broken one
+
+
+def test_after_a_killed_clean_the_folder_can_be_trained_on(faces: Path, tiny: Recipe, tmp_path: Path) -> None:
+    """A kill before the verdicts leaves a catalogue with measures and no rows."""
+    shutil.copytree(faces, tmp_path / "faces")
+    with catalogue.opened(tmp_path / "faces") as base:
+        measured(Album(tmp_path / "faces"), base)
+    assert (tmp_path / "faces" / catalogue.NAME).is_file()
+    run = train(tmp_path / "faces", dataclasses.replace(tiny, images="8"), tmp_path / "run")
+    assert (run / "last.pt").is_file()
+    assert not (run / "CREDITS.md").exists()
+
+
+def test_damaged_measures_are_taken_again(folder: Path) -> None:
+    first = clean(folder)
+    with catalogue.opened(folder) as base:
+        base.execute("update measures set data = x'00' where file = '00.png'")
+        base.execute("update measures set data = null where file = '01.png'")
+    assert clean(folder) == first
+
+
+@pytest.mark.skipif(os.name == "nt", reason="such names cannot be made there")
+def test_what_cannot_be_looked_at_is_named_and_the_rest_is_judged(tmp_path: Path) -> None:
+    image.save(doodle(1), tmp_path / "a.png")
+    image.save(doodle(2), tmp_path / os.fsdecode("絵".encode("shift-jis")) / "b.png")
+    (tmp_path / "gone.png").symlink_to(tmp_path / "nowhere.png")
+    os.mkfifo(tmp_path / "pipe.png")
+    counts = clean(tmp_path)
+    assert (counts["keep"], counts["unreadable"]) == (1, 3)
+    details = {row["file"]: row["detail"] for row in catalogue.rows(tmp_path)}
+    assert "not UTF-8" in details["\\udc8aG"]
+    assert details["pipe.png"] == "not a regular file"
+
+
+def test_a_finder_gets_strips_and_large_faces_in_a_size_it_can_look_at(tmp_path: Path) -> None:
+    seen = []
+
+    @FINDERS.register("blind")
+    def blind(smallest: int = 48) -> object:
+        return lambda pixels: seen.append(pixels.shape[:2]) or []
+
+    try:
+        for name, shape in (("tall", (9000, 8)), ("wide", (8, 9000)), ("large", (2500, 2500)), ("small", (9, 9))):
+            image.save(np.full((*shape, 3), 90, np.uint8), tmp_path / f"{name}.png")
+        counts = clean(tmp_path, near=None, blur=None, dark=None, flat=None, finder="blind", workers=1)
+    finally:
+        FINDERS.parts.pop("blind")
+    assert counts["not-a-face"] == 4
+    assert max(map(max, seen)) <= 2048 * 1.9
+    assert min(map(min, seen)) >= 160
+
+
 def test_nothing_to_clean_is_an_error(tmp_path: Path) -> None:
-    with pytest.raises(EshiError, match="no folder"):
+    with pytest.raises(EshiError, match="no folder or zip"):
         clean(tmp_path / "nowhere")
+    assert not (tmp_path / "nowhere").exists()
     with pytest.raises(EshiError, match="no images"):
         clean(tmp_path)
 

@@ -9,6 +9,7 @@ import subprocess
 import sys
 import threading
 import time
+import zipfile
 import zlib
 from pathlib import Path
 
@@ -98,6 +99,41 @@ def test_a_large_face_is_reduced_once_and_its_source_size_recorded(tmp_path: Pat
     (row,) = catalogue.rows(tmp_path / "out")
     assert (row["source_size"], row["picture"], row["x"], row["w"], row["score"]) == (168, "a.png", 50, 120, 0.9)
     assert row["verdict"] is None
+
+
+def test_a_zip_of_pictures_gives_what_its_folder_gives(tmp_path: Path) -> None:
+    for i, name in enumerate(["a.png", "x/a.png", *(f"{i}.png" for i in range(10))]):
+        picture(tmp_path / "in" / name, [(100, 60, 60 + i, 60)], seed=i)
+    (tmp_path / "in" / "broken.png").write_bytes(b"")
+    with zipfile.ZipFile(tmp_path / "in.zip", "w") as archive:
+        for file in (tmp_path / "in").rglob("*.png"):
+            archive.write(file, file.relative_to(tmp_path / "in").as_posix())
+        archive.writestr("../../out.png", (tmp_path / "in" / "a.png").read_bytes())
+    unpacked = crop(tmp_path / "in", tmp_path / "one", "blue", workers=1)
+    found = crop(tmp_path / "in.zip", tmp_path / "two", "blue", workers=2)
+    assert found.pop("problems") == unpacked.pop("problems") | {"../../out.png": "its name leads out of the zip"}
+    assert found == unpacked
+    assert contents(tmp_path / "one") == contents(tmp_path / "two")
+    again = crop(tmp_path / "in.zip", tmp_path / "two", "blue")
+    assert (again["done before"], again["faces"]) == (12, 0)
+
+
+def test_an_error_of_the_finder_is_not_taken_for_a_broken_picture(tmp_path: Path) -> None:
+    picture(tmp_path / "in" / "a.png", [(100, 60, 60, 60)])
+    with pytest.raises(ValueError, match="sleep length"):
+        crop(tmp_path / "in", tmp_path / "out", "blue", seconds=-1.0)
+
+
+@pytest.mark.skipif(os.name == "nt", reason="such names cannot be made there")
+def test_what_cannot_be_opened_is_named_and_the_rest_is_cut(tmp_path: Path) -> None:
+    picture(tmp_path / "in" / "a.png", [(100, 60, 60, 60)])
+    picture(tmp_path / "in" / os.fsdecode("絵.png".encode("shift-jis")), [])
+    os.mkfifo(tmp_path / "in" / "pipe.png")
+    (tmp_path / "in" / "gone.png").symlink_to(tmp_path / "nowhere.png")
+    (tmp_path / "in" / "round").symlink_to(tmp_path / "in" / "round")
+    found = crop(tmp_path / "in", tmp_path / "out", "blue")
+    assert found["faces"] == 1
+    assert set(found["problems"]) == {"\\udc8aG.png", "pipe.png", "gone.png"}
 
 
 def test_small_boxes_are_dropped_and_counted(tmp_path: Path) -> None:

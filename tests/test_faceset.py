@@ -1,14 +1,22 @@
 """A face set takes what lies in a folder or zip, packs it once, and gives batches that depend on (seed, step) alone."""
 
+import json
 import os
+import shutil
+import time
 import zipfile
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import pytest
 from PIL import Image
 
-from eshi.gather.faceset import faceset
+from eshi import gather
+from eshi.gather import catalogue
+from eshi.gather.album import Album
+from eshi.gather.faceset import build_pack, faceset
+from eshi.ground import progress
 from eshi.ground.errors import EshiError
 
 
@@ -97,6 +105,109 @@ def test_a_pack_cut_short_by_a_kill_is_made_anew(folder: Path) -> None:
     assert faceset(folder, (16, 16)).content == whole
 
 
+DAMAGES = {
+    "an empty index": lambda pack: (pack / "index.json").write_bytes(b""),
+    "half an index": lambda pack: halve(pack / "index.json"),
+    "an index of something else": lambda pack: (pack / "index.json").write_text("[1, 2]"),
+    "a flipped digit in a key": lambda pack: flip_key(pack / "index.json"),
+    "a name lost": lambda pack: edit(pack / "index.json", lambda found: found["files"].pop()),
+    "no images": lambda pack: (pack / "images.npy").unlink(),
+    "empty images": lambda pack: (pack / "images.npy").write_bytes(b""),
+    "half the images": lambda pack: halve(pack / "images.npy"),
+    "images of another size": lambda pack: np.save(pack / "images.npy", np.zeros((60, 8, 8, 3), np.uint8)),
+    "images of another kind": lambda pack: np.save(pack / "images.npy", np.zeros((60, 16, 16, 3), np.float32)),
+    "too few images": lambda pack: np.save(pack / "images.npy", np.zeros((59, 16, 16, 3), np.uint8)),
+    "black images, as a power cut leaves them": lambda pack: blacken(pack / "images.npy"),
+    "a broken header": lambda pack: (pack / "images.npy").write_bytes(b"\x93NUMPY\x01\0\xff\xff{'descr'"),
+    "an archive": lambda pack: np.savez(pack / "images.npy", a=np.zeros(3)) or rename_npz(pack),
+    "objects": lambda pack: np.save(pack / "images.npy", np.array([{}], object), allow_pickle=True),
+}
+
+
+def halve(file: Path) -> None:
+    file.write_bytes(file.read_bytes()[: file.stat().st_size // 2])
+
+
+def edit(file: Path, change: Callable[[dict], object]) -> None:
+    found = json.loads(file.read_text())
+    change(found)
+    file.write_text(json.dumps(found))
+
+
+def flip_key(file: Path) -> None:
+    edit(file, lambda found: found["keys"].__setitem__(31, found["keys"][31] ^ 1))
+
+
+def blacken(file: Path) -> None:
+    with file.open("r+b") as images:
+        images.seek(128)
+        images.write(bytes(60 * 16 * 16 * 3))
+
+
+def rename_npz(pack: Path) -> None:
+    (pack / "images.npy.npz").replace(pack / "images.npy")
+
+
+@pytest.mark.parametrize("damage", DAMAGES)
+def test_a_damaged_pack_is_made_anew_by_name(folder: Path, damage: str, capsys: pytest.CaptureFixture) -> None:
+    whole = faceset(folder, (16, 16))
+    content, images = whole.content, np.array(whole.images)
+    assert "damaged" not in capsys.readouterr().err
+    DAMAGES[damage](folder / ".eshi" / "16x16")
+    again = faceset(folder, (16, 16))
+    assert f"the pack in {folder / '.eshi' / '16x16'} is damaged" in capsys.readouterr().err
+    assert again.content == content
+    np.testing.assert_array_equal(again.images, images)
+    faceset(folder, (16, 16))
+    assert "damaged" not in capsys.readouterr().err
+
+
+def test_packing_takes_time_in_proportion_to_the_faces(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What goes on around decoding; counting the broken ones anew at each face made it grow with the square."""
+    monkeypatch.setattr(progress, "quiet", True)
+    monkeypatch.setattr(gather.faceset, "decode", lambda source, size: 0)
+    album = Album(tmp_path)
+
+    def seconds(count: int) -> float:
+        start = time.process_time()
+        build_pack(album, (1, 1), {f"{i}.png": (0, 0) for i in range(count)}, tmp_path, "source")
+        return time.process_time() - start
+
+    assert seconds(16_000) < 7 * min(seconds(4000), seconds(4000))
+
+
+def test_what_cannot_be_opened_is_named_and_skipped(folder: Path) -> None:
+    (folder / "gone.png").symlink_to(folder / "nowhere.png")
+    picture(1).save(folder / os.fsdecode("絵.png".encode("shift-jis")))
+    if hasattr(os, "mkfifo"):
+        os.mkfifo(folder / "pipe.png")
+    faces = faceset(folder, (16, 16))
+    assert len(faces.files) == 60
+    assert set(faces.skipped) == {"gone.png", "\\udc8aG.png", "pipe.png"}
+    folder.rename(folder.with_name(os.fsdecode(b"\xff-faces")))
+    assert faceset(folder.with_name(os.fsdecode(b"\xff-faces")), (16, 16)).content == faces.content
+
+
+def test_where_no_image_can_be_read_the_reasons_are_told(tmp_path: Path) -> None:
+    (tmp_path / "a.png").write_text("no picture")
+    with pytest.raises(EshiError, match=r"no image in .* can be read: left out a.png \(not a picture\)"):
+        faceset(tmp_path, (16, 16))
+    assert not list((tmp_path / ".eshi").rglob("images*"))
+
+
+def test_a_user_without_a_home_can_pack_beside_the_images(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def homeless() -> Path:
+        raise EshiError("there is no home folder")
+
+    monkeypatch.setattr(gather.faceset.files, "cache", homeless)
+    assert len(faceset(folder, (16, 16)).files) == 60
+    shutil.rmtree(folder / ".eshi")
+    (folder / ".eshi").write_text("in the way")
+    with pytest.raises(EshiError, match="cannot write a pack in") as raised:
+        faceset(folder, (16, 16))
+    assert "XDG_CACHE_HOME" in raised.value.hint
+
+
 def test_broken_files_are_named_and_skipped(folder: Path) -> None:
     (folder / "text.png").write_text("no picture")
     (folder / "half.jpg").write_bytes((folder / "deep0" / "er0" / "0.png").read_bytes()[:300])
@@ -153,8 +264,17 @@ def test_beside_a_read_only_folder_the_pack_goes_to_the_cache(
     assert faceset(folder, (16, 16)).content == faces.content
 
 
-def test_rejected_faces_are_left_out(folder: Path) -> None:
-    from eshi.gather import catalogue
-
-    assert catalogue.rejected(folder) == set()
-    assert not (folder / "faces.sqlite").exists()
+@pytest.mark.parametrize("kind", ["folder", "zip"])
+def test_rejected_faces_are_left_out(folder: Path, tmp_path: Path, kind: str) -> None:
+    path = folder
+    if kind == "zip":
+        path = tmp_path / "faces.zip"
+        with zipfile.ZipFile(path, "w") as archive:
+            for file in folder.rglob("*.png"):
+                archive.write(file, file.relative_to(folder).as_posix())
+    assert catalogue.rejected(Album(path).home) == set()
+    assert not list(tmp_path.rglob("faces.sqlite"))
+    whole = faceset(path, (16, 16))
+    with catalogue.opened(Album(path).home) as base:
+        base.execute("insert into faces (file, verdict) values (?, 'blur'), (?, 'keep')", whole.files[:2])
+    assert faceset(path, (16, 16)).files == [*whole.files[1:]]

@@ -288,6 +288,7 @@ def test_more_than_all_the_room_is_taken_alone() -> None:
     assert alone == ["begins", "ends"]
 
 
+@pytest.mark.filterwarnings("ignore")
 def test_every_broken_file_is_unreadable_and_nothing_else(tmp_path: Path) -> None:
     """Bytes overwritten at random, of every format: a picture, or a reason."""
     rng = np.random.default_rng(0)

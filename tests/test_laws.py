@@ -18,7 +18,7 @@ ORDER = """
 ground      errors figures files progress interrupt notation schema registry image
 recipe
 gather      workers painter.pen painter.character painter.head painter.hair painter.ornaments painter.clothes
-            painter.backdrop painter.compose painter.folder painter catalogue finders finders.* finders.evaluate
+            painter.backdrop painter.compose painter.folder painter album catalogue finders finders.* finders.evaluate
             sites credits measure duplicates arrivals leash hearing collect crop clean survey faceset
 networks    contracts prior lite engine *  build
 run         checkpoint logbook folder

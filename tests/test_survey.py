@@ -2,6 +2,8 @@
 
 import csv
 import re
+import shutil
+import zipfile
 from pathlib import Path
 
 import numpy as np
@@ -13,6 +15,7 @@ from eshi.gather.credits import credits
 from eshi.gather.survey import hair_colours, survey, text
 from eshi.ground import image
 from eshi.ground.errors import EshiError
+from eshi.pages import faces as faces_page
 from eshi.pages import faces_report
 
 
@@ -81,6 +84,38 @@ def test_a_plain_folder_has_a_survey_too(tmp_path: Path) -> None:
     assert faces_report(tmp_path).is_file()
 
 
+def test_looking_leaves_no_catalogue_behind(tmp_path: Path) -> None:
+    """It would be the user's first surprise, and without rows it once forbade training."""
+    image.save(face(1), tmp_path / "a.png")
+    survey(tmp_path)
+    assert [path.name for path in tmp_path.iterdir()] == ["a.png"]
+    faces_report(tmp_path)
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["a.png", "report.html"]
+
+
+def test_looking_at_what_is_not_there_makes_no_folder(tmp_path: Path) -> None:
+    for look in (survey, faces_report, credits):
+        with pytest.raises(EshiError, match="there is no folder or zip"):
+            look(tmp_path / "tpyo")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_zip_has_a_survey_a_report_and_credits(folder: Path, tmp_path: Path) -> None:
+    with zipfile.ZipFile(tmp_path / "in.zip", "w") as archive:
+        for file in folder.glob("*.png"):
+            archive.write(file, file.name)
+    assert survey(tmp_path / "in.zip")["hair"] == {"blue": 6}
+    assert not (tmp_path / ".in.zip.eshi").exists()
+    (tmp_path / ".in.zip.eshi").mkdir()
+    shutil.copy(folder / catalogue.NAME, tmp_path / ".in.zip.eshi")
+    found = survey(tmp_path / "in.zip")
+    assert found | {"folder": ""} == survey(folder) | {"folder": ""}
+    report = faces_report(tmp_path / "in.zip", found=found)
+    assert report == tmp_path / "in.zip-report.html"
+    assert report.read_text().count("<img") == faces_report(folder).read_text().count("<img")
+    assert [path.name for path in credits(tmp_path / "in.zip")] == ["in.zip-CREDITS.csv", "in.zip-CREDITS.md"]
+
+
 def test_credits_name_every_kept_picture_once(folder: Path) -> None:
     table, words = credits(folder)
     with table.open(newline="") as file:
@@ -94,6 +129,7 @@ def test_credits_name_every_kept_picture_once(folder: Path) -> None:
     assert "lost" not in page
     with pytest.raises(EshiError, match="no catalogued faces"):
         credits(folder.parent)
+    assert not list(folder.parent.glob("*CREDITS*"))
 
 
 EVIL = [
@@ -143,6 +179,40 @@ def test_the_report_needs_nothing_but_itself(folder: Path) -> None:
         assert f"<h2>{title}<span>" in page
     assert page.count("<img") == 3 + 1 + 2 + 1  # the near duplicate stands beside its survivor
     assert "prefers-color-scheme: dark" in page
+
+
+def test_a_strangers_catalogue_runs_nothing_and_shows_nothing_else(folder: Path, tmp_path_factory) -> None:
+    """Verdicts are words of a database that may come from elsewhere, as are names of files that it says are here."""
+    secret = image.save(face(9), tmp_path_factory.mktemp("elsewhere") / "secret.png")
+    script = "<script>alert(1)</script>"
+    with catalogue.opened(folder) as base:
+        base.execute("update faces set verdict = ? where file = 'a-0.png'", (script,))
+        base.execute("update faces set verdict = '\"><img src=x onerror=alert(1)>' where file = 'a-1.png'")
+        base.execute("update faces set twin = ?, detail = ? where file = 'd-0.png'", (str(secret), script))
+        base.execute("insert into faces (file, verdict) values (?, 'keep')", (str(secret),))
+        base.execute("insert into faces (file, verdict, detail) values ('../up.png', 'unreadable', ?)", (script,))
+        base.execute("insert into faces (file, verdict, tags, source_size) values ('f-0.png', 9, x'ff', 'large')")
+        base.execute("update faces set tags = '\x1b[2J\x07' where file = 'b-0.png'")
+    image.save(face(7), folder / "f-0.png")
+    page = faces_report(folder).read_text()
+    assert "<script" not in page
+    assert "<img src=x" not in page
+    assert "secret" not in page
+    assert "up.png" not in page
+    assert (
+        page.count("<img") == 1 + 1 + 1 + 1
+    )  # b-0, c-0, d-0 without its twin, e-0: a verdict nobody knows has no sheet
+    assert "&lt;script&gt;" in page
+    assert "\\x1b[2J\\x07" in text(survey(folder))
+    assert "\x1b" not in text(survey(folder))
+
+
+def test_what_is_shown_of_many_comes_evenly_from_all(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(faces_page, "SHOWN", {"not judged": 4})
+    for i in range(7):
+        image.save(face(i), tmp_path / f"{i}.png")
+    shown = re.findall(r'title="(\d)', faces_report(tmp_path).read_text())
+    assert shown == ["0", "1", "3", "5"]  # and not the first four, which may all be of one site
 
 
 def test_a_large_report_stays_small(tmp_path: Path) -> None:

@@ -10,13 +10,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from eshi.explore.latent import resolve
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as some
 from untrained import kept, made
 
 from eshi import recipe
 from eshi.artist import Artist, draw
-from eshi.explore.latent import resolve
 from eshi.ground import image
 from eshi.ground.errors import EshiError
 from eshi.recipe import Recipe

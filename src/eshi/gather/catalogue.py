@@ -1,26 +1,25 @@
-"""faces.sqlite: where every face came from, what was measured on it, and the verdict. Also what images a folder holds.
+"""faces.sqlite: where every face came from, what was measured on it, and the verdict.
 
 Written in short transactions with SQLite's own journal, so a kill at any moment leaves a good file.
 """
 
 import json
-import os
 import sqlite3
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
 
 from filelock import FileLock, Timeout
 
 from eshi.ground.errors import EshiError
-from eshi.ground.image import SUFFIXES
 
 NAME = "faces.sqlite"
 VERSION = 1  # of the tables
 ORIGIN = ("site", "post_url", "file_url", "tags", "artist", "rating")  # as eshi collect wrote them
 TEXTS = ("file", "verdict", "detail", "twin", "picture", *ORIGIN)
 NUMBERS = ("x", "y", "w", "h", "score", "source_size")
+KEPT = "(verdict is null or verdict = 'keep')"
 TABLES = """
 create table if not exists faces (
     file text primary key, verdict text, detail text, twin text,
@@ -44,12 +43,10 @@ def opened(folder: Path) -> Iterator[sqlite3.Connection]:
     except OSError as error:
         raise EshiError(f"cannot write in {folder}: {error.strerror or error}", "choose another folder", 1) from error
     try:
-        base = connect(folder / NAME)
-        base.executescript(TABLES)
-        base.execute(f"pragma user_version = {VERSION}")
-        yield base
-        base.commit()
-        base.close()
+        with closing(connect(folder / NAME)) as base:
+            prepare(base)
+            yield base
+            base.commit()
     except sqlite3.Error as error:
         hint = "is the disk full, or the file read-only?"
         raise EshiError(f"cannot write {folder / NAME}: {error}", hint, 1) from error
@@ -57,10 +54,26 @@ def opened(folder: Path) -> Iterator[sqlite3.Connection]:
         lock.release()
 
 
+@contextmanager
+def passing() -> Iterator[sqlite3.Connection]:
+    """A catalogue in memory, for measures of a folder that has none and is only looked at."""
+    with closing(connect(Path(":memory:"))) as base:
+        prepare(base)
+        yield base
+
+
+def prepare(base: sqlite3.Connection) -> None:
+    base.executescript(TABLES)
+    base.execute(f"pragma user_version = {VERSION}")
+
+
 def connect(path: Path) -> sqlite3.Connection:
+    """It may be a stranger's: no function of theirs is run, and text need not be text."""
     base = sqlite3.connect(path, timeout=30)
     base.row_factory = sqlite3.Row
+    base.text_factory = lambda words: words.decode("utf-8", "replace")
     try:
+        base.execute("pragma trusted_schema = off")
         version = base.execute("pragma user_version").fetchone()[0]
     except sqlite3.DatabaseError as error:
         base.close()
@@ -77,7 +90,7 @@ def reading(folder: Path) -> Iterator[sqlite3.Connection | None]:
     path = folder / NAME
     base = connect(path) if path.is_file() else None
     try:
-        made = base and base.execute("select 1 from sqlite_master where name = 'faces'").fetchone()
+        made = base and base.execute("select 1 from sqlite_master where name = 'faces' and type = 'table'").fetchone()
         yield base if made else None
     except sqlite3.Error as error:
         raise EshiError(f"cannot read {path}: {error}", "is another program writing it?", 1) from error
@@ -89,8 +102,14 @@ def reading(folder: Path) -> Iterator[sqlite3.Connection | None]:
 def rejected(folder: Path) -> set[str]:
     """The files, relative to the folder, that a verdict keeps out of a face set."""
     with reading(folder) as base:
-        rows = base.execute("select file from faces where verdict != 'keep'") if base else []
+        rows = base.execute("select cast(file as text) file from faces where verdict != 'keep'") if base else []
         return {row["file"] for row in rows}
+
+
+def any_kept(folder: Path) -> bool:
+    """Is there anything to give credit for? A catalogue without rows is what a killed clean leaves."""
+    with reading(folder) as base:
+        return bool(base and base.execute(f"select 1 from faces where {KEPT} limit 1").fetchone())
 
 
 def rows(folder: Path) -> list[dict[str, Any]]:
@@ -112,35 +131,17 @@ def settle(base: sqlite3.Connection, where: Path, what: str, settings: dict[str,
         base.execute("insert into settings values (?, ?)", (what, json.dumps(settings)))
         base.commit()
         return
-    old, new = json.loads(found["value"]), json.loads(json.dumps(settings))
+    try:
+        old, new = dict(json.loads(found["value"])), json.loads(json.dumps(settings))
+    except (TypeError, ValueError) as error:
+        raise EshiError(
+            f"{where / NAME} is damaged: {error}", "move it away, or choose another folder with -o"
+        ) from error
     if old != new:
         changed = [k for k in sorted(old | new) if old.get(k) != new.get(k)]
         says = ", ".join(f"{k} {old.get(k)} (now {new.get(k)})" for k in changed)
         hint = "repeat those, or choose another folder with -o"
         raise EshiError(f"{where} was made with other settings: {says}", hint)
-
-
-def listing(folder: Path, without: Path | None = None) -> list[str]:
-    """Image names relative to the folder, sorted; hidden ones left out, a linked folder visited once."""
-    seen: set[str] = {os.path.realpath(without)} if without else set()
-
-    def walk(here: Path, prefix: str) -> Iterator[str]:
-        real = os.path.realpath(here)
-        if real in seen:
-            return
-        seen.add(real)
-        with os.scandir(here) as entries:
-            for entry in sorted(entries, key=lambda e: e.name):
-                if entry.name.startswith("."):
-                    continue
-                if entry.is_dir():
-                    yield from walk(Path(entry.path), prefix + entry.name + "/")
-                elif Path(entry.name).suffix.lower() in SUFFIXES:
-                    yield prefix + entry.name
-
-    if not folder.is_dir():
-        raise EshiError(f"there is no folder {folder}", "name the folder that holds the images")
-    return sorted(walk(folder, ""))
 
 
 def refresh(base: sqlite3.Connection, table: str, version: int) -> None:

@@ -10,13 +10,13 @@ import cv2
 import numpy as np
 
 from eshi.gather import catalogue
+from eshi.gather.album import Album
 from eshi.gather.duplicates import near_duplicates
 from eshi.gather.finders import finder as build_finder
 from eshi.gather.finders import shared_finder
 from eshi.gather.measure import measured
 from eshi.gather.workers import cores, spread
-from eshi.ground.errors import EshiError
-from eshi.ground.image import decode
+from eshi.ground.image import decoding
 from eshi.ground.progress import Progress
 from eshi.ground.registry import FINDERS
 
@@ -27,6 +27,7 @@ FLAT = 14.0
 REASONS = ("duplicate", "near-duplicate", "blur", "dark", "flat", "grey", "small", "not-a-face", "unreadable")
 ROOM = 0.4  # a crop is tight: a finder gets this share of its side around it, and at least LOOK px in all
 LOOK = 160
+LARGE = 2048  # px: no finder needs more of a face, and the room around it would be twice as much again
 
 
 def clean(
@@ -34,15 +35,14 @@ def clean(
     flat: float | None = FLAT, grey: float | None = None, smallest: int | None = None, finder: str | None = None,
     score: float = 0.0, undo: bool = False, workers: int | None = None, **finder_options: Any,
 ) -> dict[str, int]:  # fmt: skip
-    """Verdict -> count. None (or 0) turns a rule off; other thresholds give new verdicts; `undo` takes all back."""
-    folder = Path(folder)
-    if not folder.is_dir():
-        raise EshiError(f"there is no folder {folder}", "name the folder that holds the faces")
-    with catalogue.opened(folder) as base:
+    """Verdict -> count, of a folder or zip. None (or 0) turns a rule off; other thresholds give new verdicts; `undo`
+    takes all back."""
+    album = Album(Path(folder))
+    with catalogue.opened(album.home) as base:
         if undo:
             back = base.execute("update faces set verdict = null, detail = null, twin = null where verdict is not null")
             return {"taken back": back.rowcount}
-        files, measures, problems = measured(folder, base, workers)
+        files, measures, problems = measured(album, base, workers)
         base.executemany("insert or ignore into faces (file) values (?)", [(f,) for f in [*files, *problems]])
         found = dict(base.execute("select file, source_size from faces where source_size is not null").fetchall())
         source = np.array([found.get(f) or int(s) for f, s in zip(files, measures["side"], strict=True)])
@@ -54,7 +54,7 @@ def clean(
         verdicts.below("grey", measures["colour"], grey, "colour")
         verdicts.below("blur", measures["sharp"], blur, "sharp")
         if finder:
-            verdicts.no_faces(folder, finder, score, workers, finder_options)
+            verdicts.no_faces(album, finder, score, workers, finder_options)
         if near:
             verdicts.alike(measures, source, near)
         return verdicts.write(base, problems)
@@ -85,12 +85,12 @@ class Verdicts:
         for i in np.flatnonzero(values < (least or 0)):
             self.said.setdefault(int(i), (verdict, f"{word} {float(values[i]):.4g}, less than {least:g}", None))
 
-    def no_faces(self, folder: Path, name: str, score: float, workers: int | None, options: dict[str, Any]) -> None:
+    def no_faces(self, album: Album, name: str, score: float, workers: int | None, options: dict[str, Any]) -> None:
         options = {k: str(v) if isinstance(v, Path) else v for k, v in options.items()}
         build_finder(name, **options)
         kept = self.kept
         workers = max(1, min(workers or cores(), len(kept) // 100))
-        work = Doubter(folder, name, tuple(options.items()), FINDERS[name].__module__)
+        work = Doubter(album, name, tuple(options.items()), FINDERS[name].__module__)
         with Progress("looking for faces", len(kept), "faces") as bar:
             for i, best in spread(work, ((int(i), self.files[i]) for i in kept), workers):
                 bar.advance()
@@ -121,17 +121,19 @@ class Verdicts:
 class Doubter:
     """The best score that a finder gives a crop, or None where it finds nothing."""
 
-    folder: Path
+    album: Album
     finder: str
     options: tuple[tuple[str, Any], ...]
     home: str
 
     def __call__(self, file: str) -> float | None:
-        pixels = decode(self.folder / file)
-        room = round(ROOM * max(pixels.shape[:2]))
-        wide = cv2.copyMakeBorder(pixels, room, room, room, room, cv2.BORDER_REPLICATE)
-        if min(wide.shape[:2]) < LOOK:
-            scale = LOOK / min(wide.shape[:2])
-            wide = cv2.resize(wide, None, fx=scale, fy=scale, interpolation=cv2.INTER_CUBIC)
-        boxes = shared_finder(self.finder, self.options, self.home)(wide)
+        with self.album.opened(file) as source, decoding(source) as pixels:
+            if (scale := LARGE / max(pixels.shape[:2])) < 1:
+                small = [max(1, round(side * scale)) for side in pixels.shape[1::-1]]
+                pixels = cv2.resize(pixels, small, interpolation=cv2.INTER_AREA)
+            room = round(ROOM * max(pixels.shape[:2]))
+            wide = cv2.copyMakeBorder(pixels, room, room, room, room, cv2.BORDER_REPLICATE)
+            if (scale := LOOK / min(wide.shape[:2])) > 1:
+                wide = cv2.resize(wide, None, fx=scale, fy=scale, interpolation=cv2.INTER_CUBIC)
+            boxes = shared_finder(self.finder, self.options, self.home)(wide)
         return max((box[4] for box in boxes), default=None)

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from eshi.gather import catalogue, sites
+from eshi.gather.album import Album
 from eshi.ground.errors import EshiError
 from eshi.ground.figures import printable
 from eshi.ground.files import write
@@ -17,11 +18,11 @@ COLUMNS = ("picture", "faces", "artist", "site", "rating", "post_url", "file_url
 
 def credits(folder: Path, into: Path | None = None) -> tuple[Path, Path]:
     """Every picture with a face that is kept, once; written beside the faces, or `into` the run that learns them."""
-    folder = Path(folder)
-    into = into or folder
-    rows = [row for row in catalogue.rows(folder) if row["verdict"] in (None, "keep")]
+    album = Album(Path(folder))
+    table_file, page = (into / name if into else album.beside(name) for name in ("CREDITS.csv", "CREDITS.md"))
+    rows = [row for row in catalogue.rows(album.home) if row["verdict"] in (None, "keep")]
     if not rows:
-        raise EshiError(f"there are no catalogued faces in {folder}", "crop and clean them: eshi crop, eshi clean")
+        raise EshiError(f"there are no catalogued faces in {album.path}", "crop and clean them: eshi crop, eshi clean")
     pictures: dict[str, dict[str, Any]] = {}
     for row in rows:
         told = {column: str(row.get(column) or "") for column in COLUMNS}
@@ -34,8 +35,8 @@ def credits(folder: Path, into: Path | None = None) -> tuple[Path, Path]:
     writer.writerow(COLUMNS)
     writer.writerows([cell(picture[column]) for column in COLUMNS] for picture in listed)
     return (
-        write(into / "CREDITS.csv", table.getvalue().encode()),
-        write(into / "CREDITS.md", markdown(listed, len(rows)).encode()),
+        write(table_file, table.getvalue().encode()),
+        write(page, markdown(listed, len(rows)).encode()),
     )
 
 

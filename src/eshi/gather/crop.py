@@ -7,6 +7,7 @@ import sqlite3
 import time
 from collections import Counter
 from collections.abc import Iterator
+from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Any
@@ -15,12 +16,14 @@ import cv2
 from PIL import Image
 
 from eshi.gather import catalogue
+from eshi.gather.album import Album, left_out
 from eshi.gather.finders import finder as build_finder
 from eshi.gather.finders import shared_finder
 from eshi.gather.workers import cores, spread
 from eshi.ground.errors import EshiError
-from eshi.ground.files import write
-from eshi.ground.image import Pixels, Unreadable, decode, fit
+from eshi.ground.figures import printable
+from eshi.ground.files import tidy, write
+from eshi.ground.image import Pixels, Unreadable, decoding, fit
 from eshi.ground.progress import Progress
 from eshi.ground.registry import FINDERS
 
@@ -39,8 +42,10 @@ class Cut:
 
 @dataclass(frozen=True)
 class Cropper:
-    """The work on one picture, as it travels to other processes and machines."""
+    """The work on one picture, as it travels to other processes and machines. A picture is its name in the album, or
+    its bytes where another machine does not see that."""
 
+    album: Album
     finder: str
     options: tuple[tuple[str, Any], ...]
     home: str  # the module of the finder
@@ -48,11 +53,15 @@ class Cropper:
     margin: float
     smallest: int
 
-    def __call__(self, picture: Path | bytes) -> Cut:
+    def __call__(self, picture: str | bytes) -> Cut:
+        source = nullcontext(io.BytesIO(picture)) if isinstance(picture, bytes) else self.album.opened(picture)
         try:
-            pixels = decode(io.BytesIO(picture) if isinstance(picture, bytes) else picture)
+            with source as opened, decoding(opened) as pixels:
+                return self.cut(pixels)
         except Unreadable as error:
             return Cut([], problem=str(error))
+
+    def cut(self, pixels: Pixels) -> Cut:
         boxes = shared_finder(self.finder, self.options, self.home)(pixels)
         large = [box for box in boxes if max(box[2:4]) >= self.smallest]
         cut = Cut([], small=len(boxes) - len(large))
@@ -89,22 +98,25 @@ def crop(
 ) -> dict[str, Any]:  # fmt: skip
     """Counts of this run (pictures, faces, without a face, small, done before) and `problems`: file -> why not.
 
-    The same command again goes on where it was stopped; pictures that could not be read are tried again.
+    `pictures` is a folder or a zip. The same command again goes on where it was stopped; pictures that could not be
+    read are tried again.
     """
-    pictures, faces = Path(pictures), Path(faces)
+    album, faces = Album(Path(pictures)), Path(faces)
     options = {key: str(value) if isinstance(value, Path) else value for key, value in finder_options.items()}
     options["smallest"] = smallest
-    if faces.resolve() == pictures.resolve():
+    if faces.resolve() == album.path.resolve():
         raise EshiError("the faces would lie among the pictures", "choose another folder with -o")
     if size < 8 or margin < 0 or smallest < 1:
         raise EshiError(f"cannot crop to {size} px with margin {margin} from {smallest} px", "try --size 128")
-    names = catalogue.listing(pictures, without=faces)
+    names, problems = album.look(without=faces)
     if not names:
-        raise EshiError(f"no pictures in {pictures}", "collect some: eshi collect, or paint some: eshi paint")
+        why = f": {left_out(problems)}" if problems else ""
+        raise EshiError(f"no pictures in {album.path}{why}", "collect some: eshi collect, or paint some: eshi paint")
     build_finder(finder, **options)  # a wrong name or a missing file shows here, not in every worker
-    work = Cropper(finder, tuple(options.items()), FINDERS[finder].__module__, size, margin, smallest)
+    work = Cropper(album, finder, tuple(options.items()), FINDERS[finder].__module__, size, margin, smallest)
     faces.mkdir(parents=True, exist_ok=True)
-    origin = os.path.relpath(pictures.resolve(), faces.resolve())  # stays true where both are moved
+    tidy(faces)
+    origin = os.path.relpath(album.path.resolve(), faces.resolve())  # stays true where both are moved
     settings = {"pictures": Path(origin).as_posix(), "finder": finder, "size": size, "margin": margin, **options}
     with catalogue.opened(faces) as base:
         catalogue.settle(base, faces, "crop", settings)
@@ -112,17 +124,17 @@ def crop(
         todo = [name for name in names if name not in done]
         workers = workers or cores()
         workers = 1 if len(todo) <= FEW and on == "local" else max(1, min(workers, len(todo)))
-        jobs = ((name, read(pictures / name) if on == "ray" else pictures / name) for name in todo)
-        results = spread(work, jobs, workers, on)
-        return {"done before": len(names) - len(todo), **store(results, base, pictures, faces, len(todo))}
+        jobs = ((name, read(album, name) if on == "ray" else name) for name in todo)
+        found = store(spread(work, jobs, workers, on), base, album.path, faces, len(todo))
+    return {"done before": len(names) - len(todo), **found, "problems": problems | found["problems"]}
 
 
-def read(picture: Path) -> Path | bytes:
+def read(album: Album, name: str) -> str | bytes:
     """The bytes travel to the cluster's other machines, which do not see this disk."""
     try:
-        return picture.read_bytes()
-    except OSError:
-        return picture
+        return album.content(name)
+    except Unreadable:
+        return name
 
 
 def store(
@@ -136,7 +148,7 @@ def store(
         try:
             for name, cut in results:
                 if cut.problem:
-                    problems[name] = cut.problem
+                    problems[printable(name)] = cut.problem
                 origin = origins.of(name)
                 for number, (box, side, png) in enumerate(cut.faces):
                     file = face_name(name, number)

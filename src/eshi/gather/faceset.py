@@ -8,25 +8,30 @@ held out, so the split survives new pictures, and exact duplicates never lie on 
 import functools
 import hashlib
 import json
+import math
 import os
 import re
-import zipfile
-import zlib
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
+from typing import Any
 
 import cv2
 import numpy as np
 from filelock import FileLock
 
 from eshi.gather import catalogue
+from eshi.gather.album import Album, Images, Problems, left_out
 from eshi.ground import files
 from eshi.ground.errors import EshiError
+from eshi.ground.figures import printable
 from eshi.ground.image import SUFFIXES, Unreadable, decode
 from eshi.ground.progress import Progress, note
 
-FORMAT = 1  # of the pack; a change makes every pack anew
+FORMAT = 2  # of the pack; a change makes every pack anew
+ERRAND = 16  # images that a thread packs at a time
+SPOTS = 16  # images of a pack that are compared with their keys when it is opened
 
 
 @dataclass
@@ -100,19 +105,18 @@ def faceset(
 ) -> FaceSet:
     """The faces in a folder or zip at `size` (width, height); `need` is the fewest training images of use."""
     path = Path(path)
-    names = listing(path)
+    album = Album(path)
+    names, problems = listing(album)
     if not names:
         kinds = " ".join(sorted(s.lstrip(".") for s in SUFFIXES))
-        raise EshiError(f"no images in {path}", f"looked in every folder below it for: {kinds}")
-    pack, found = open_pack(path, size, names)
-    faces = FaceSet(
-        path, size, np.load(pack / "images.npy", mmap_mode="r"), found["files"],
-        np.array(found["keys"], np.uint64), found["skipped"], mirror, holdout,
-    )  # fmt: skip
+        why = f": {left_out(problems)}" if problems else ""
+        raise EshiError(f"no images in {path}{why}", f"looked in every folder below it for: {kinds}")
+    pack = open_pack(album, size, names)
+    keys = np.array(pack.found["keys"], np.uint64)
+    problems |= {printable(name): why for name, why in pack.found["skipped"].items()}
+    faces = FaceSet(path, size, pack.images, pack.found["files"], keys, problems, mirror, holdout)
     if faces.skipped:
-        reasons = [f"{name} ({why})" for name, why in list(faces.skipped.items())[:3]]
-        more = f" and {len(faces.skipped) - 3:,} more" if len(faces.skipped) > 3 else ""
-        note(f"{path}: left out {', '.join(reasons)}{more}")
+        note(f"{path}: {left_out(faces.skipped)}")
     if len(faces) < need:
         lost = f", {len(faces.skipped)} unreadable" if faces.skipped else ""
         held = f", {len(faces.held_out)} held out for judging"
@@ -123,67 +127,126 @@ def faceset(
     return faces
 
 
-def listing(path: Path) -> dict[str, tuple[int, int]]:
-    """Image name -> (bytes, time of change), hidden files and rejected faces left out."""
-    if path.is_dir():
-        out = catalogue.rejected(path)
-        stats = {name: (path / name).stat() for name in catalogue.listing(path) if name not in out}
-        return {name: (stat.st_size, stat.st_mtime_ns) for name, stat in stats.items()}
-    if not path.exists():
-        raise EshiError(f"there is no folder or zip {path}", "practice faces: eshi paint faces/ --faces 64")
-    if not zipfile.is_zipfile(path):
-        raise EshiError(f"{path} is neither a folder nor a zip", "name the folder that holds the images")
-    with zipfile.ZipFile(path) as archive:
-        entries = {i.filename: (i.file_size, i.CRC) for i in archive.infolist() if not i.is_dir()}
-    return {n: e for n, e in sorted(entries.items()) if wanted(n) and not n.startswith("__MACOSX")}
+def listing(album: Album) -> tuple[Images, Problems]:
+    """The images to learn from: those that no verdict rejects."""
+    out = catalogue.rejected(album.home)
+    names, problems = album.look()
+    return {name: stamp for name, stamp in names.items() if name not in out}, problems
 
 
-def wanted(name: str) -> bool:
-    last = PurePosixPath(name)
-    return last.suffix.lower() in SUFFIXES and not last.name.startswith(".")
+@dataclass
+class Pack:
+    """`found` is what its index says: the source, the files, a key each, and what could not be read."""
+
+    images: np.ndarray
+    found: dict[str, Any]
 
 
-def open_pack(path: Path, size: tuple[int, int], names: dict[str, tuple[int, int]]) -> tuple[Path, dict]:
-    """The folder of the pack of exactly these files, made where there is none."""
+def open_pack(album: Album, size: tuple[int, int], names: Images) -> Pack:
+    """The pack of exactly these files, made where there is none."""
     label = f"{size[0]}x{size[1]}"
     source = hashlib.blake2b(json.dumps([FORMAT, names]).encode(), digest_size=16).hexdigest()
-    slug = re.sub(r"\W+", "-", path.resolve().stem)
-    away = hashlib.blake2b(str(path.resolve()).encode(), digest_size=6).hexdigest()
-    beside = path / ".eshi" if path.is_dir() else path.with_name(f".{path.name}.eshi")
-    cache = files.cache() / f"{slug}-{away}"
-    homes = [beside / label, cache / label]
+    slug = re.sub(r"\W+", "-", album.path.resolve().stem)
+    away = hashlib.blake2b(os.fsencode(album.path.resolve()), digest_size=6).hexdigest()
+    homes = [(album.home if album.zipped else album.home / ".eshi") / label]
+    with suppress(EshiError):  # a user without a home has no cache
+        homes.append(files.cache() / f"{slug}-{away}" / label)
     for home in homes:
-        if found := read_pack(home, source):
-            return home, found
+        if pack := read_pack(home, source, size):
+            return pack
     for home in homes:
         try:
             home.mkdir(parents=True, exist_ok=True)
-            (home / "images.npy.part").touch()
+            (home / "lock").touch()
         except OSError:
             continue
         with FileLock(home / "lock"):  # two trainings may start on the same faces
-            return home, read_pack(home, source) or build_pack(path, size, names, home, source)
-    raise EshiError(f"cannot write a pack beside {path} nor in {cache}", "set XDG_CACHE_HOME to a writable folder", 1)
+            if pack := read_pack(home, source, size):
+                return pack
+            build_pack(album, size, names, home, source)
+            if pack := read_pack(home, source, size):
+                return pack
+        raise EshiError(f"the pack just written to {home} reads otherwise", "is something else writing there?", 1)
+    places = " nor in ".join(map(str, homes))
+    raise EshiError(f"cannot write a pack in {places}", "set XDG_CACHE_HOME to a writable folder", 1)
 
 
-def read_pack(home: Path, source: str) -> dict | None:
+def read_pack(home: Path, source: str, size: tuple[int, int]) -> Pack | None:
+    """None where there is no pack of this source, or one that is not whole: then it is made anew."""
     try:
-        found = json.loads((home / "index.json").read_text())
-        return found if found["source"] == source and (home / "images.npy").exists() else None
-    except (OSError, ValueError, KeyError):
+        content = (home / "index.json").read_bytes()
+    except OSError:
         return None
-
-
-def build_pack(path: Path, size: tuple[int, int], names: dict, home: Path, source: str) -> dict:
-    """Threads suffice: Pillow decodes and resizes without the interpreter's lock."""
-    width, height = size
-    (home / "index.json").unlink(missing_ok=True)  # from here on the old pack is no pack
-    part = home / "images.npy.part"
-    shape = (len(names), height, width, 3)
     try:
-        with part.open("wb") as file:  # the real blocks now, not a hole: a full disk shows here, not as a bus error
+        found = json.loads(content)
+        if found["source"] != source:
+            return None
+        images = np.load(home / "images.npy", mmap_mode="r", allow_pickle=False)
+        shape, count = (len(found["files"]), size[1], size[0], 3), len(found["files"])
+        if found["check"] != check(found) or images.shape != shape or images.dtype != np.uint8:
+            raise ValueError("its index and its images do not belong together")
+        for row in np.linspace(0, count - 1, min(count, SPOTS)).astype(int):
+            if key(images[row]) != found["keys"][row]:
+                raise ValueError("its images are not those that were written")
+    except Exception as error:  # whatever damaged bytes lead to
+        note(f"the pack in {home} is damaged and made anew ({error or type(error).__name__})")
+        return None
+    return Pack(images, found)
+
+
+def key(image: np.ndarray) -> int:
+    return int.from_bytes(hashlib.blake2b(image.tobytes(), digest_size=8).digest())
+
+
+def check(found: dict[str, Any]) -> str:
+    told = json.dumps([found[name] for name in ("source", "files", "keys", "skipped")])
+    return hashlib.blake2b(told.encode(), digest_size=8).hexdigest()
+
+
+def build_pack(album: Album, size: tuple[int, int], names: Images, home: Path, source: str) -> None:
+    """Threads suffice: Pillow decodes and resizes without the interpreter's lock."""
+    (home / "index.json").unlink(missing_ok=True)  # from here on the old pack is no pack
+    images = reserved(home / "images.npy.part", (len(names), size[1], size[0], 3))
+
+    def load(some: list[tuple[int, str]]) -> list[str]:
+        return [load_one(row, name) for row, name in some]
+
+    def load_one(row: int, name: str) -> str:
+        try:
+            with album.opened(name) as picture:
+                images[row] = decode(picture, size)
+        except Unreadable as error:
+            return str(error)
+        return ""
+
+    problems: list[str] = []
+    todo, broken = list(enumerate(names)), 0
+    with (
+        Progress(f"packing {album.path.name} at {size[0]}x{size[1]}", len(names), "images") as bar,
+        ThreadPoolExecutor(min(16, os.cpu_count() or 1)) as pool,
+    ):
+        try:
+            for said in pool.map(load, (todo[i : i + ERRAND] for i in range(0, len(todo), ERRAND))):
+                problems += said
+                broken += sum(map(bool, said))
+                bar.advance(len(said), broken=broken)
+        except BaseException:
+            pool.shutdown(cancel_futures=True)
+            raise
+    if broken == len(names):
+        (home / "images.npy.part").unlink()
+        reasons = left_out(dict(zip(map(printable, names), problems, strict=True)))
+        raise EshiError(f"no image in {album.path} can be read: {reasons}", "are they images?")
+    finish_pack(home, images, list(names), problems, source)
+
+
+def reserved(part: Path, shape: tuple[int, ...]) -> np.memmap:
+    """The real blocks now, not a hole: a full disk shows here, not as a bus error."""
+    bytes_needed = math.prod(shape)
+    try:
+        with part.open("wb") as file:
             np.lib.format.write_array_header_1_0(file, {"descr": "|u1", "fortran_order": False, "shape": shape})
-            start, bytes_needed = file.tell(), int(np.prod(shape))
+            start = file.tell()
             if hasattr(os, "posix_fallocate"):
                 os.posix_fallocate(file.fileno(), start, bytes_needed)
             else:
@@ -191,59 +254,33 @@ def build_pack(path: Path, size: tuple[int, int], names: dict, home: Path, sourc
     except OSError as error:
         part.unlink(missing_ok=True)
         raise EshiError(
-            f"no room for the packed images ({int(np.prod(shape)) / 1e6:,.0f} MB in {home}): {error.strerror}",
+            f"no room for the packed images ({bytes_needed / 1e6:,.0f} MB in {part.parent}): {error.strerror}",
             "free some disk space, or train at a smaller size", 1,
         ) from error  # fmt: skip
-    images = np.memmap(part, np.uint8, "r+", start, shape)
-    archive = zipfile.ZipFile(path) if path.is_file() else None
-
-    def load(job: tuple[int, str]) -> str:
-        row, name = job
-        try:
-            images[row] = decode(archive.open(name) if archive else path / name, size)
-        except (Unreadable, zipfile.BadZipFile, zlib.error, RuntimeError) as error:
-            return str(error)
-        return ""
-
-    problems = []
-    with (
-        Progress(f"packing {path.name} at {width}x{height}", len(names), "images") as bar,
-        ThreadPoolExecutor(min(16, os.cpu_count() or 1)) as pool,
-    ):
-        try:
-            for problem in pool.map(load, enumerate(names)):
-                problems.append(problem)
-                bar.advance(broken=sum(map(bool, problems)))
-        except BaseException:
-            pool.shutdown(cancel_futures=True)
-            raise
-    keep = np.array([not p for p in problems])
-    return finish_pack(home, images, keep, list(names), problems, source)
+    return np.memmap(part, np.uint8, "r+", start, shape)
 
 
-def finish_pack(
-    home: Path, images: np.memmap, keep: np.ndarray, names: list[str], problems: list[str], source: str
-) -> dict:
+def finish_pack(home: Path, images: np.memmap, names: list[str], problems: list[str], source: str) -> None:
     """Unreadable rows squeezed out, keys taken, the index written last: a pack without an index is no pack."""
-    part, rows = home / "images.npy.part", np.flatnonzero(keep)
-    if not keep.all():
+    part, rows = home / "images.npy.part", [row for row, problem in enumerate(problems) if not problem]
+    if len(rows) < len(names):
         for to, row in enumerate(rows):
             images[to] = images[row]
-    keys = [int.from_bytes(hashlib.blake2b(images[i].tobytes(), digest_size=8).digest()) for i in range(len(rows))]
+    keys = [key(images[row]) for row in range(len(rows))]
     images.flush()
     whole = np.load(part, mmap_mode="r+")
     header = np.lib.format.header_data_from_array_1_0(whole[: len(rows)])
     del whole, images
     with part.open("r+b") as file:  # headers are padded to the same length, so the rows stay where they are
         np.lib.format.write_array_header_1_0(file, header)
-        file.truncate(file.tell() + int(np.prod(header["shape"])))
+        file.truncate(file.tell() + math.prod(header["shape"]))
+        file.flush()
+        os.fsync(file.fileno())  # or a power cut could leave an index of black images
     part.replace(home / "images.npy")
     found = {
         "source": source,
-        "files": [names[i] for i in rows],
+        "files": [names[row] for row in rows],
         "keys": keys,
-        "skipped": {n: p for n, p in zip(names, problems, strict=True) if p},
+        "skipped": {name: why for name, why in zip(names, problems, strict=True) if why},
     }
-    (home / "index.json.part").write_text(json.dumps(found))
-    (home / "index.json.part").replace(home / "index.json")
-    return found
+    files.write(home / "index.json", json.dumps(found | {"check": check(found)}).encode())

@@ -9,12 +9,12 @@ import math
 import sqlite3
 import struct
 from dataclasses import dataclass
-from pathlib import Path
 
 import cv2
 import numpy as np
 
 from eshi.gather import catalogue
+from eshi.gather.album import Album, left_out
 from eshi.gather.workers import cores, spread
 from eshi.ground.errors import EshiError
 from eshi.ground.image import SMALLEST, Pixels, Unreadable, decode
@@ -114,48 +114,50 @@ def deviation(values: np.ndarray) -> float:
     return float(cv2.meanStdDev(values)[1][0, 0])
 
 
-@dataclass
+@dataclass(frozen=True)
 class Measurer:
     """Measures a chunk of files; a file's problem stands in for its measures where it has one."""
 
-    folder: Path
+    album: Album
 
     def __call__(self, files: list[str]) -> list[bytes | str]:
         return [self.one(file) for file in files]
 
     def one(self, file: str) -> bytes | str:
         try:
-            return measure((self.folder / file).read_bytes()).tobytes()
+            return measure(self.album.content(file)).tobytes()
         except Unreadable as error:
             return str(error)
-        except OSError as error:
-            return error.strerror or str(error)
 
 
 def measured(
-    folder: Path, base: sqlite3.Connection, workers: int | None = None
+    album: Album, base: sqlite3.Connection, workers: int | None = None
 ) -> tuple[list[str], np.ndarray, dict[str, str]]:
-    """The folder's readable files, their measures row by row, and the problems of the rest. Only what is new or
-    changed since the last time is read."""
+    """The readable files, their measures row by row, and the problems of the rest. Only what is new or changed since
+    the last time is read."""
     catalogue.refresh(base, "measures", VERSION)
-    files = catalogue.listing(folder)
-    if not files:
-        raise EshiError(f"no images in {folder}", "crop some: eshi crop pictures/ -o faces/")
-    stamps = {file: stamp(folder / file) for file in files}
-    known = {row["file"]: row["stamp"] for row in base.execute("select file, stamp from measures")}
-    base.executemany("delete from measures where file = ?", [(f,) for f in known if f not in stamps])
-    todo = [file for file in files if known.get(file) != stamps[file]]
+    images, left = album.look()
+    if not images:
+        why = f": {left_out(left)}" if left else ""
+        raise EshiError(f"no images in {album.path}{why}", "crop some: eshi crop pictures/ -o faces/")
+    stamps = {file: f"{size}-{change}" for file, (size, change) in images.items()}
+    whole = f"select file, stamp from measures where problem != '' or length(data) = {MEASURES.itemsize}"
+    known = {row["file"]: row["stamp"] for row in base.execute(whole)}
+    gone = [(row["file"],) for row in base.execute("select file from measures") if row["file"] not in stamps]
+    base.executemany("delete from measures where file = ?", gone)
+    todo = [file for file in images if known.get(file) != stamps[file]]
     chunks = [todo[i : i + CHUNK] for i in range(0, len(todo), CHUNK)]
     workers = max(1, min(workers or cores(), len(chunks) // 2))
-    with Progress(f"measuring {folder.name}", len(todo), "faces") as bar:
-        for names, results in spread(Measurer(folder), ((chunk, chunk) for chunk in chunks), workers):
+    with Progress(f"measuring {album.path.name}", len(todo), "faces") as bar:
+        for names, results in spread(Measurer(album), ((chunk, chunk) for chunk in chunks), workers):
             for file, found in zip(names, results, strict=True):
                 data, problem = (None, found) if isinstance(found, str) else (found, "")
                 row = (file, stamps[file], data, problem)
                 base.execute("insert or replace into measures values (?, ?, ?, ?)", row)
             base.commit()
             bar.advance(len(names))
-    return loaded(base)
+    files, measures, problems = loaded(base)
+    return files, measures, left | problems
 
 
 def loaded(base: sqlite3.Connection) -> tuple[list[str], np.ndarray, dict[str, str]]:
@@ -168,11 +170,3 @@ def loaded(base: sqlite3.Connection) -> tuple[list[str], np.ndarray, dict[str, s
         files.append(row["file"])
     problems = base.execute("select file, problem from measures where problem != '' order by file")
     return files, table, {row["file"]: row["problem"] for row in problems}
-
-
-def stamp(path: Path) -> str:
-    try:
-        found = path.stat()
-        return f"{found.st_size}-{found.st_mtime_ns}"
-    except OSError:
-        return "gone"

@@ -9,18 +9,22 @@ import cv2
 import numpy as np
 
 from eshi.gather import catalogue
+from eshi.gather.album import Album
 from eshi.gather.measure import measured
+from eshi.ground.figures import printable
 
 HAIR = ("black", "grey", "white", "brown", "red", "orange", "blonde", "green", "aqua", "blue", "purple", "pink")
 SIZES = (48, 64, 96, 128, 192, 256, 512)  # px: where the classes of the sources' sizes begin
 
 
 def survey(folder: Path, workers: int | None = None) -> dict[str, Any]:
-    """Counts by verdict, and of the faces that are kept: source sizes, tags, artists, sites, ratings, hair colours."""
-    folder = Path(folder)
-    with catalogue.opened(folder) as base:
-        files, measures, problems = measured(folder, base, workers)
-    rows = {row["file"]: row for row in catalogue.rows(folder)}
+    """Counts by verdict, and of the faces that are kept: source sizes, tags, artists, sites, ratings, hair colours.
+    `folder` may be a zip."""
+    album = Album(Path(folder))
+    kept_for_later = (album.home / catalogue.NAME).is_file()  # a folder that is only looked at gets no catalogue
+    with catalogue.opened(album.home) if kept_for_later else catalogue.passing() as base:
+        files, measures, problems = measured(album, base, workers)
+    rows = {row["file"]: row for row in catalogue.rows(album.home)}
     place = {file: i for i, file in enumerate(files)}
     verdict = {file: (rows.get(file) or {}).get("verdict") or "not judged" for file in [*files, *problems]}
     verdict |= dict.fromkeys(problems, "unreadable")
@@ -91,10 +95,12 @@ def text(found: dict[str, Any]) -> str:
             most = max(counts.values())
             width = max(map(len, map(str, counts)))
             lines.append(title if title == "verdicts" else f"{title} of the kept")
-            lines += [f"  {name!s:{width}} {n:>8,}  {'█' * round(24 * n / most)}" for name, n in counts.items()]
+            lines += [
+                f"  {printable(name):{width}} {n:>8,}  {'█' * round(24 * n / most)}" for name, n in counts.items()
+            ]
             lines.append("")
     if found["tags"]:
-        lines.append("tags: " + ", ".join(f"{tag} {n:,}" for tag, n in list(found["tags"].items())[:15]))
+        lines.append("tags: " + ", ".join(f"{printable(tag)} {n:,}" for tag, n in list(found["tags"].items())[:15]))
     if found["artists"]:
-        lines.append("artists: " + ", ".join(f"{name} {n:,}" for name, n in found["artists"].items()))
+        lines.append("artists: " + ", ".join(f"{printable(name)} {n:,}" for name, n in found["artists"].items()))
     return "\n".join(lines).rstrip()

@@ -7,14 +7,23 @@ import queue
 import signal
 import subprocess
 import sys
+import tempfile
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
-from typing import Any
+from contextlib import contextmanager
+from typing import IO, Any
 
 import cv2
 
+from eshi.ground import image
 from eshi.ground.errors import EshiError
 
+try:
+    import fcntl
+except ImportError:  # Windows, where processes do not wait for one another
+    fcntl = None  # type: ignore[assignment]
+
+SHARE = 200_000_000  # bytes that each process may take for decoding; what needs more goes one at a time in all
 AHEAD = 3  # jobs handed out per worker: none waits for the next, and results do not pile up
 
 
@@ -47,9 +56,11 @@ class Worker:
         "from eshi.gather.workers import serve; serve()"
     )
 
-    def __init__(self, work: Callable[[Any], Any]):
-        command = [sys.executable, "-c", self.START]
-        self.process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+    def __init__(self, work: Callable[[Any], Any], turn: IO[bytes]):
+        command, shared = [sys.executable, "-c", self.START], [turn.fileno()] if fcntl else []
+        self.process = subprocess.Popen(
+            [*command, *map(str, shared)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, pass_fds=shared
+        )
         self.send(sys.path)
         self.send(work)
 
@@ -81,6 +92,8 @@ def serve() -> None:
     answers = os.fdopen(os.dup(1), "wb")
     os.dup2(2, 1)
     cv2.setNumThreads(1)  # the cores are shared out by process
+    if sys.argv[1:]:
+        image.room = image.Room(SHARE, lambda: alone(int(sys.argv[1])))
     work = pickle.load(sys.stdin.buffer)
     while True:
         try:
@@ -96,35 +109,46 @@ def serve() -> None:
         answers.flush()
 
 
+@contextmanager
+def alone(turn: int) -> Iterator[None]:
+    """The only one of all processes that hold this open file. The lock ends with its process, however that ends."""
+    fcntl.lockf(turn, fcntl.LOCK_EX)
+    try:
+        yield
+    finally:
+        fcntl.lockf(turn, fcntl.LOCK_UN)
+
+
 def over_processes(
     work: Callable[[Any], Any], jobs: Iterable[tuple[Any, Any]], workers: int
 ) -> Iterator[tuple[Any, Any]]:
-    todo, crew = iter(jobs), [Worker(work) for _ in range(workers)]
-    free: queue.SimpleQueue[Worker] = queue.SimpleQueue()
-    for worker in crew:
-        free.put(worker)
-
-    def ask(job: Any) -> Any:
-        worker = free.get()
-        try:
-            return worker(job)
-        finally:
+    with tempfile.TemporaryFile() as turn:
+        todo, crew = iter(jobs), [Worker(work, turn) for _ in range(workers)]
+        free: queue.SimpleQueue[Worker] = queue.SimpleQueue()
+        for worker in crew:
             free.put(worker)
 
-    pool = ThreadPoolExecutor(workers)
-    try:
-        busy: dict[Future, Any] = {}
-        while True:
-            for name, job in itertools.islice(todo, workers * AHEAD - len(busy)):
-                busy[pool.submit(ask, job)] = name
-            if not busy:
-                break
-            for future in wait(busy, return_when=FIRST_COMPLETED).done:
-                yield busy.pop(future), future.result()
-    finally:
-        pool.shutdown(wait=False, cancel_futures=True)
-        for worker in crew:
-            worker.stop()
+        def ask(job: Any) -> Any:
+            worker = free.get()
+            try:
+                return worker(job)
+            finally:
+                free.put(worker)
+
+        pool = ThreadPoolExecutor(workers)
+        try:
+            busy: dict[Future, Any] = {}
+            while True:
+                for name, job in itertools.islice(todo, workers * AHEAD - len(busy)):
+                    busy[pool.submit(ask, job)] = name
+                if not busy:
+                    break
+                for future in wait(busy, return_when=FIRST_COMPLETED).done:
+                    yield busy.pop(future), future.result()
+        finally:
+            pool.shutdown(wait=False, cancel_futures=True)
+            for worker in crew:
+                worker.stop()
 
 
 def over_ray(work: Callable[[Any], Any], jobs: Iterable[tuple[Any, Any]], workers: int) -> Iterator[tuple[Any, Any]]:

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from eshi.gather import catalogue
+from eshi.gather.album import Album, Images
 from eshi.gather.survey import survey
 from eshi.ground.files import write
 from eshi.ground.image import Unreadable, decode, encode
@@ -34,30 +35,33 @@ SWATCH = {
 }  # fmt: skip
 
 
-def faces_report(folder: Path, workers: int | None = None) -> Path:
-    """report.html in the face set's folder: its numbers, and sheets of the kept and of the rejected by reason."""
-    folder = Path(folder)
-    found = survey(folder, workers)
-    files = set(catalogue.listing(folder))
+def faces_report(folder: Path, workers: int | None = None, found: dict[str, Any] | None = None) -> Path:
+    """report.html in the face set's folder or beside its zip: its numbers, and sheets of the kept and of the rejected
+    by reason. `found` is its survey, where that was taken before."""
+    album = Album(Path(folder))
+    found = found or survey(album.path, workers)
+    files, left_out = album.look()
     by_verdict: dict[str, list[dict[str, Any]]] = {}
-    for row in catalogue.rows(folder):
-        by_verdict.setdefault(row["verdict"] or "not judged", []).append(row)
+    for row in catalogue.rows(album.home):
+        if row["file"] in files or row["file"] in left_out:  # a stranger's catalogue may name any file of this disk
+            row["twin"] = row["twin"] if row["twin"] in files else None
+            by_verdict.setdefault(row["verdict"] or "not judged", []).append(row)
     if not by_verdict:  # a folder without a catalogue's rows: all are shown
-        by_verdict["not judged"] = [{"file": file, "detail": None, "twin": None} for file in sorted(files)]
+        by_verdict["not judged"] = [{"file": file, "detail": None, "twin": None} for file in files]
     order = [verdict for verdict in MEANING if by_verdict.get(verdict)]
-    name = folder.resolve().name
+    name = album.path.resolve().name
     content = page(
         f"{name}: faces",
         tag("h1", name),
         tag("p", lead(found), class_="lead"),
         tag("section", *cards(found, order), class_="cards"),
-        *(section(folder, files, verdict, by_verdict[verdict]) for verdict in order),
+        *(section(album, files, verdict, by_verdict[verdict]) for verdict in order),
         tag(
             "footer", "Made by eshi. Nothing was deleted: ", tag("code", "eshi clean --undo"),
             " takes every verdict back. ", tag("code", "eshi faces --credits"), " lists the artists.",
         ),
     )  # fmt: skip
-    return write(folder / "report.html", content)
+    return write(album.beside("report.html"), content)
 
 
 def lead(found: dict[str, Any]) -> Markup:
@@ -92,7 +96,7 @@ def anchor(verdict: str) -> str:
     return verdict.replace(" ", "-")
 
 
-def section(folder: Path, files: set[str], verdict: str, rows: list[dict[str, Any]]) -> Markup:
+def section(album: Album, files: Images, verdict: str, rows: list[dict[str, Any]]) -> Markup:
     limit = SHOWN.get(verdict, REST)
     shown = rows[:: max(1, len(rows) // limit)][:limit]  # evenly from the whole set
     head = markup(
@@ -105,7 +109,7 @@ def section(folder: Path, files: set[str], verdict: str, rows: list[dict[str, An
         pairs = [
             tag(
                 "figure",
-                *(picture(folder, files, row[file], row[file]) for file in ("file", "twin")),
+                *(picture(album, files, row[file], row[file]) for file in ("file", "twin")),
                 tag("figcaption", row["detail"] or ""),
                 class_="pair",
             )
@@ -113,17 +117,18 @@ def section(folder: Path, files: set[str], verdict: str, rows: list[dict[str, An
         ]
         inside = tag("div", *pairs, class_="sheet pairs")
     else:
-        faces = [picture(folder, files, row["file"], f"{row['file']}  {row['detail'] or ''}") for row in shown]
+        faces = [picture(album, files, row["file"], f"{row['file']}  {row['detail'] or ''}") for row in shown]
         inside = tag("div", *faces, class_="sheet")
     return tag("section", head, inside, id=anchor(verdict))
 
 
-def picture(folder: Path, files: set[str], file: str, title: str) -> Markup:
+def picture(album: Album, files: Images, file: str, title: str) -> Markup:
     """A face of this folder: a catalogue from elsewhere may name any file of this machine."""
     if file not in files:
         return Markup()
     try:
-        pixels = decode(folder / file, (FACE, FACE))
+        with album.opened(file) as source:
+            pixels = decode(source, (FACE, FACE))
     except Unreadable:
         return Markup()
     return img(base64.b64encode(encode(pixels, "webp", quality=72, method=2)).decode(), title, lazy=True)

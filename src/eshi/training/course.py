@@ -12,7 +12,8 @@ from torch import Tensor
 
 import eshi
 from eshi.artist import render
-from eshi.gather.catalogue import rows as catalogued
+from eshi.gather.album import Album
+from eshi.gather.catalogue import any_kept
 from eshi.gather.credits import credits
 from eshi.gather.faceset import FaceSet
 from eshi.ground.errors import EshiError
@@ -87,7 +88,7 @@ class Course:
         threads = torch.get_num_threads()
         if self.run.state and before.get("threads", threads) != threads and self.engine.device.type == "cpu":
             note(f"it began with {before['threads']} threads and goes on with {threads}: the last bits will differ")
-        if self.step < self.last and catalogued(self.faces.path):
+        if self.step < self.last and any_kept(Album(self.faces.path).home):
             credits(self.faces.path, self.run.folder)  # whose pictures a run learned from travels with it
         self.event(
             "started", machine=self.engine.describe(), threads=threads, length=self.length,

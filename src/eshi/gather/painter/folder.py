@@ -25,6 +25,7 @@ def paint(folder: Path, count: int, seed: int, faces: int | None = None, workers
     if faces is not None and not SMALLEST <= faces <= LARGEST:
         raise EshiError(f"cannot paint faces of {faces} px", f"give a size of {SMALLEST} to {LARGEST}")
     folder = Path(folder)
+    files.tidy(folder)
     plan(folder, count, seed, faces)
     todo = [number for number in range(count) if not (folder / name_of(number, faces)).exists()]
     jobs = [(number, todo[number : number + CHUNK]) for number in range(0, len(todo), CHUNK)]
