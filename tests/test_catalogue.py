@@ -76,7 +76,7 @@ def test_what_a_stranger_wrote_has_the_types_it_should_have(tmp_path: Path) -> N
         base.execute("insert into faces (file, verdict, tags, artist, x) values (?, 5, x'ff41', x'', 'wide')", (7,))
         base.execute("insert into faces (file, tags) values ('a.png', cast(x'ff41' as text))")
     strange, other = catalogue.rows(tmp_path)
-    assert (strange["file"], strange["verdict"], strange["artist"], strange["x"]) == ("7", "5", "", 0)
+    assert (strange["file"], strange["verdict"], strange["artist"], strange["x"]) == ("7", "5", None, None)
     assert other["tags"] == "\ufffdA"
     assert catalogue.rejected(tmp_path) == {"7"}
 

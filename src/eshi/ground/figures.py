@@ -39,5 +39,5 @@ def ago(seconds: float) -> str:
 
 
 def printable(text: str) -> str:
-    """Whatever somebody else wrote, without what moves the cursor, colours the terminal or turns the text around."""
-    return "".join(c if c.isprintable() else " " if c.isspace() else "\ufffd" for c in text)
+    """Whatever somebody else wrote; what moves the cursor, colours a terminal or turns text around is spelt out."""
+    return "".join(c if c.isprintable() else " " if c.isspace() else ascii(c)[1:-1] for c in text)

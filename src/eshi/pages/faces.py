@@ -98,7 +98,7 @@ def anchor(verdict: str) -> str:
 
 def section(album: Album, files: Images, verdict: str, rows: list[dict[str, Any]]) -> Markup:
     limit = SHOWN.get(verdict, REST)
-    shown = rows[:: max(1, len(rows) // limit)][:limit]  # evenly from the whole set
+    shown = rows if len(rows) <= limit else [rows[i * len(rows) // limit] for i in range(limit)]  # evenly from all
     head = markup(
         tag("h2", TITLE.get(verdict, verdict), tag("span", f"{len(rows):,}")),
         tag("p", MEANING[verdict], f" {len(shown)} of them are shown." if len(shown) < len(rows) else ""),

@@ -113,7 +113,7 @@ class Cropped:
 
 @verb("gather", "eshi crop pictures/ -o faces/")
 def crop(
-    pictures: Annotated[Path | str, About("a folder of pictures, collected or not")],
+    pictures: Annotated[Path | str, About("a folder or zip of pictures, collected or not")],
     *,
     out: Annotated[Path | str, About("the folder of faces", flag="-o --out", metavar="DIR")] = Path("faces"),
     finder: Annotated[
@@ -147,7 +147,7 @@ class Cleaned:
 
 @verb("gather", "eshi clean faces/ --blur 1.1")
 def clean(
-    faces: Annotated[Path | str, About("a folder of face images")],
+    faces: Annotated[Path | str, About("a folder or zip of face images")],
     *,
     near: Annotated[float, About("near duplicates: the largest distance; 0 turns a rule off")] = 0.18,
     blur: Annotated[float, About("blurred: the least sharpness")] = 0.9,
@@ -201,7 +201,7 @@ class Surveyed:
 
 @verb("gather", "eshi faces faces/ --credits")
 def faces(
-    faces: Annotated[Path | str, About("a folder of face images")],
+    faces: Annotated[Path | str, About("a folder or zip of face images")],
     *,
     credits: Annotated[bool, About("write CREDITS.csv and CREDITS.md: who drew the originals")] = False,
     workers: Workers = None,
@@ -212,6 +212,6 @@ def faces(
     from eshi.pages import faces_report
 
     found = survey(Path(faces), workers)
-    page = faces_report(Path(faces), workers)
+    page = faces_report(Path(faces), workers, found)
     written = write_credits(Path(faces)) if credits else ()
     return Surveyed(**{key.replace(" ", "_"): value for key, value in found.items()}, report=page, credits=written)
