@@ -90,9 +90,9 @@ class Progress:
         if self.ear:
             self.tell(over=True)
         elif self.bar:
-            with suppress(OSError):  # the terminal is gone; the work is not
-                self.show()
-                self.bar.stop()
+            for last in (self.show, self.bar.stop):
+                with suppress(OSError):  # the terminal is gone; the work is not
+                    last()
         elif not quiet and time.monotonic() - self.start > PLAIN_SECONDS:
             self.say()
 
