@@ -138,7 +138,7 @@ def folder(file: Path) -> None:
 
 def dangling(file: Path) -> None:
     file.unlink()
-    file.symlink_to("nowhere")
+    file.symlink_to(f"{file.name}.gone")
 
 
 def array(change: Callable[[np.ndarray], np.ndarray]) -> Change:

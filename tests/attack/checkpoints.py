@@ -21,13 +21,13 @@ RESUME = ("train", "faces", "-r", "tiny.yaml", "-o", "run", "--images", "72")
 
 
 def cases(chance: random.Random) -> Iterator[Case]:
-    for i in range(35):
+    for i in range(25):
         yield Case("checkpoints", f"flip-{i}", damaged(flip(chance.random()), i), short=i < 2)
     for part in (0, 1, 10, 50, 90, 99):
         yield Case("checkpoints", f"cut-{part}", damaged(lambda c, p=part: c[: len(c) * p // 100], part))
     for i, (name, change) in enumerate(sorted(CHANGES.items())):
         short = name in ("opt-shape", "nan", "no-format")
-        if i % 3:
+        if i % 3 == 1:
             yield Case("checkpoints", f"{name}-draw", changed(change, DRAW))
         yield Case("checkpoints", f"{name}-resume", changed(change, RESUME), short=short)
         other = (("judge", "run", "--count", "20"), ("runs", "."), ("report", "run"), ("sweep", "run", "-o", "y.png"))[
@@ -38,7 +38,7 @@ def cases(chance: random.Random) -> Iterator[Case]:
     for i, (name, content) in enumerate(sorted(FILES.items())):
         words = (DRAW, RESUME)[i % 2]
         yield Case("checkpoints", f"file-{name}", replaced(content, words), short=name == "pickle")
-    for i in range(50):
+    for i in range(30):
         yield Case(
             "checkpoints", f"random-{i}", changed(functools.partial(mangle, chance.random()), (DRAW, RESUME)[i % 2])
         )

@@ -16,14 +16,19 @@ from attack.case import Case
 
 SHIPPED = ("png", "jpeg", "webp", "gif", "bmp", "tiff", "avif")
 VERBS = ("train", "clean", "crop", "faces")
-MAIN = VERBS[:3]
+PAIRS = (("train", "clean"), ("clean", "crop"), ("crop", "train"))  # for what costs most
 GOOD = 22
 
 
 def cases(chance: random.Random) -> Iterator[Case]:
     for turn, (name, suffix, content) in enumerate(hostile(chance)):
         heavy = name.startswith(("bomb", "lie", "postscript"))
-        yield Case("pictures", name, among(content, suffix, MAIN if heavy else (VERBS[turn % 4],)), short=name in FIRST)
+        yield Case(
+            "pictures",
+            name,
+            among(content, suffix, PAIRS[turn % 3] if heavy else (VERBS[turn % 4],)),
+            short=name in FIRST,
+        )
     for name, suffix, content in postscript():
         yield Case("pictures", f"{name}-asked", asked(content, suffix))
     for name in ("twenty-bombs", "big-jpeg", "wide-jpeg"):
