@@ -125,7 +125,7 @@ def test_help_loads_nothing_heavy_and_answers_at_once() -> None:
         ("walk {}/run --seeds 1,2 --seconds 0", "a frame cannot last 0 seconds", "0.08"),
         ("edit {}/run --set hair", "--set hair: not of the form what=value", "hair=pink"),
         ("sweep {}/run --dims one", "--dims one: not whole numbers", "3,12,40"),
-        ("draw {}/run --seed miku --search 100", "among numbered faces", "a number"),
+        ("draw {}/run --seed miku --search 100", "a search looks at numbered faces", "--search"),
         ("draw {}/run --seed nobody", "no favourite called 'nobody'", "miku, ren"),
         ("runs {}/pictures", "there is no run in", "eshi runs FOLDER"),
         ("recipes dcgan-65", "no recipe called 'dcgan-65'", "did you mean 'dcgan-"),

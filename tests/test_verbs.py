@@ -143,12 +143,26 @@ def test_a_default_stands_in_the_signature_of_the_verb_alone(verb: str) -> None:
         assert parameter.default in (inspect.Parameter.empty, None, False), f"{verb}: {parameter}"
 
 
-@pytest.mark.parametrize("verb", ["crop", "clean", "draw"])
-def test_a_default_that_stands_in_a_room_too_is_the_same(verb: str) -> None:
+@pytest.mark.parametrize(
+    ("verb", "common"),
+    [
+        ("crop", "finder size margin smallest on workers"),
+        ("clean", "near blur dark flat grey smallest finder score undo workers"),
+        ("draw", "count search mean std"),
+        ("sweep", "dims steps rows"),
+        ("walk", "frames loop even"),
+        ("mix", "noise seed"),
+        ("directions", "count"),
+        ("edit", "steps"),
+        ("project", "steps restarts seed"),
+        ("look", "units layer drop"),
+        ("transfer", "splits seed"),
+    ],
+)
+def test_a_default_that_a_room_has_too_is_the_same(verb: str, common: str) -> None:
+    """These rooms are also called without a verb: from notebooks, benchmarks and tests."""
     mine, its = (inspect.signature(one).parameters for one in (VERBS[verb].call, room_of(verb)))
-    both = [name for name in mine if name in its and its[name].default is not inspect.Parameter.empty]
-    assert len(both) > 4
-    assert {name: mine[name].default for name in both} == {name: its[name].default for name in both}
+    assert {name: mine[name].default for name in common.split()} == {n: its[n].default for n in common.split()}
 
 
 def test_the_public_names_are_the_verbs_and_classes() -> None:
@@ -206,6 +220,7 @@ def test_an_artist_does_for_a_run_and_writes_nothing(tmp_path: Path, monkeypatch
     who = made()
     drawn = eshi.draw(who, count=4, seed=1)
     assert drawn.out is None
+    assert "in memory" in drawn.text()
     np.testing.assert_array_equal(drawn.images, draw(who, 4, 1).images)
     assert eshi.walk(who, seeds=[1, 2], frames=3).out is None
     assert not list(tmp_path.iterdir())
@@ -336,7 +351,7 @@ def test_a_long_walk_has_a_name_before_it_is_rendered(things: Path) -> None:
     assert slug("../../etc/passwd", "a\\b:c") == "..-..-etc-passwd-a-b-c"
 
 
-def test_draw_knows_faces_by_name(things: Path) -> None:
+def test_draw_knows_faces_by_name(things: Path, tmp_path: Path) -> None:
     run = things / "run"
     at = draw(Artist.load(run), 3, seed=7).images
     miku = eshi.draw(run, seed="miku")
@@ -346,6 +361,10 @@ def test_draw_knows_faces_by_name(things: Path) -> None:
     three = eshi.draw(run, seed=f"ren,8,{things / 'nine.npy'}")
     np.testing.assert_array_equal(three.images, at[[2, 1, 2]])
     assert eshi.draw(run, seed="7", count=3).numbers == [7, 8, 9]
+    single = eshi.draw(run, seed="miku,8", single=tmp_path / "single")
+    assert sorted(path.name for path in (tmp_path / "single").iterdir()) == ["000008.png", "miku.png"]
+    assert (single.numbers, len(single.images)) == (["miku", 8], 0)
+    assert "(last step, 0 images)" in single.text()
 
 
 def test_a_run_keeps_its_length_unless_another_is_given(faces: Path, tmp_path: Path) -> None:

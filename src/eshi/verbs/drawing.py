@@ -12,8 +12,8 @@ from eshi.verbs.verb import About, verb
 @dataclass
 class Drawn:
     """`images` (N, H, W, 3) uint8; `numbers[i]` is the seed, or the name, that draws image i; `scores` are D's, where
-    it was asked. `step` is what it was drawn with; `out` the sheet or the folder of single files, None where nothing
-    was written."""
+    it was asked. `step` is what it was drawn with; `out` the sheet, None where nothing was
+    written, or the folder of single files, which alone hold the images then."""
 
     out: Path | None
     numbers: list[int | str]
@@ -23,7 +23,7 @@ class Drawn:
 
     def text(self) -> str:
         count = len(self.numbers)
-        return f"{count} {'face' if count == 1 else 'faces'} in {self.out or 'memory'} ({self.step})"
+        return f"{count:,} {'face' if count == 1 else 'faces'} in {self.out or 'memory'} ({self.step})"
 
 
 @verb("draw", "eshi draw runs/first --count 64 --search 512")
@@ -44,7 +44,7 @@ def draw(
     ] = None,
 ) -> Drawn:
     """draw faces with a trained run or a checkpoint"""
-    from eshi.artist import Artist, draw
+    from eshi.artist import Artist, draw, stream
     from eshi.ground import image
 
     numbered = str(seed).strip().lstrip("-").isdecimal()
@@ -52,16 +52,20 @@ def draw(
         raise EshiError(
             f"--search looks among numbered faces, not for '{seed}'", "give a number, or leave --search out"
         )
-    first, faces = (int(seed), []) if numbered else (0, points(seed))
+    wanted = (count, int(seed) if numbered else 0, search, mean, std, () if numbered else points(seed))
     who = Artist.of(run)
-    found = draw(who, count, first, search, mean, std, faces)
-    images, names, scores = found.images, found.numbers, found.scores
     if single is not None:
-        for name, face in zip(names, images, strict=True):
-            stem = f"{name:06}" if isinstance(name, int) else said(name)
-            image.save(face, Path(single) / f"{stem}.png")
-        return Drawn(Path(single), names, scores, who.step_name, images)
+        numbers: list[int | str] = []
+        scores: list[float] = []
+        for part in stream(who, *wanted):  # written as they come: they may be more than fit into memory
+            for number, face in zip(part.numbers, part.images, strict=True):
+                stem = f"{number:06}" if isinstance(number, int) else said(number)
+                image.save(face, Path(single) / f"{stem}.png")
+            numbers, scores, none = numbers + part.numbers, scores + part.scores, part.images[:0]
+        return Drawn(Path(single), numbers, scores, who.step_name, none)
+    found = draw(who, *wanted)
     words = [count, f"seed{seed}"] if numbered else ["faces", said(seed)]
     options = {"from": search, "mean": mean, "std": std if std != 1 else 0}
     words += [f"{key}{value:g}" for key, value in options.items() if value]
-    return Drawn(sheet(image.sheet(images), run, out, *words), names, scores, who.step_name, images)
+    where = sheet(image.sheet(found.images), run, out, *words)
+    return Drawn(where, found.numbers, found.scores, who.step_name, found.images)

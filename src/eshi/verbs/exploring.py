@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 
 from eshi.ground.errors import EshiError
-from eshi.verbs.gallery import Face, Out, Pixels, Run, beside, hang, numbers, place, points, said, sheet
+from eshi.verbs.gallery import Face, Out, Pixels, Run, beside, hang, numbers, points, said, sheet
 from eshi.verbs.verb import About, settings, verb
 
 
@@ -48,7 +48,7 @@ def sweep(
     from eshi.explore import sweep
 
     chosen: Any = "auto" if isinstance(dims, str) and dims == "auto" else numbers(dims, "--dims")
-    found = sweep(place(run), chosen, points(seed), steps, rows)
+    found = sweep(run, chosen, points(seed), steps, rows)
     picture = found.sheet()
     what = "auto" if chosen == "auto" else "dims" + ",".join(map(str, chosen))
     where = sheet(picture, run, out, "sweep", f"seed{said(seed)}", what)
@@ -97,7 +97,7 @@ def walk(
     from eshi.explore import film, walk
     from eshi.ground import image
 
-    found = walk(place(run), points(seeds), frames, loop, spherical or None, even)
+    found = walk(run, points(seeds), frames, loop, spherical or None, even)
 
     def write(file: Path) -> Path:
         if file.suffix.lower() == ".png":
@@ -132,7 +132,7 @@ def mix(
     """vector arithmetic on faces: "mean(1,2,3) - mean(4,5,6) + miku" """
     from eshi.explore import mix
 
-    found = mix(place(run), expression, noise, seed)
+    found = mix(run, expression, noise, seed)
     picture = found.sheet()
     return Mixed(sheet(picture, run, out, "mix", expression), found.latent, found.image, picture)
 
@@ -212,7 +212,7 @@ def edit(
     if wrong := [word for word in words if "=" not in word]:
         raise EshiError(f"--set {wrong[0]}: not of the form what=value", "for example --set hair=pink --set smile=+2")
     changes: dict[str, str | float] = {what: value for what, _, value in (word.partition("=") for word in words)}
-    found = edit(place(run), seed, changes, steps=steps)
+    found = edit(run, seed, changes, steps=steps)
     where = sheet(found.sheet(), run, out, "edit", said(seed), *words)
     return Edited(where, found.latent, found.changed, found.images)
 
@@ -227,6 +227,7 @@ class Projected:
     error: float
     latent: Pixels
     image: Pixels
+    cut: tuple[int, int, int] | None  # (left, top, side) of the face in a larger picture
     sheet: Pixels
 
     def text(self) -> str:
@@ -248,12 +249,12 @@ def project(
     """find the latent whose drawing is closest to a given face"""
     from eshi.explore import project, store
 
-    found = project(place(run), Path(face) if isinstance(face, str) else face, steps, restarts, seed)
+    found = project(run, face, steps, restarts, seed)
     stem = Path(face).stem if isinstance(face, str | Path) else "face"
     latent = hang(lambda file: store(found.latent, file), beside(run, None, stem, suffix=".npy"), None)
     picture = found.sheet()
     where = sheet(picture, run, out, "project", stem)
-    return Projected(where, latent, found.error, found.latent, found.image, picture)
+    return Projected(where, latent, found.error, found.latent, found.image, found.cut, picture)
 
 
 @dataclass
@@ -284,10 +285,10 @@ def favourites(
     if what == "add" and face is None:
         raise EshiError("add needs a face", "a seed or a .npy file: eshi favourites RUN add 7 --name miku")
     if what == "add" and name and face is not None:
-        add_favourite(Path(run), face, name)
+        add_favourite(run, face, name)
     elif what == "drop" and name:
-        drop_favourite(Path(run), name)
-    return Favourites(favourites(Path(run)))
+        drop_favourite(run, name)
+    return Favourites(favourites(run))
 
 
 @dataclass
@@ -318,7 +319,7 @@ def look(
     from eshi.ground import image
 
     dropped = None if drop is None else numbers(drop, "--drop")
-    sheets = look(place(run), points(seeds), units, layer, dropped).sheets()
+    sheets = look(run, points(seeds), units, layer, dropped).sheets()
     home = beside(run, out, "look", suffix="")
     files = [hang(partial(image.save, one), home and home / f"{name}.png", out) for name, one in sheets.items()]
     return Looked([file for file in files if file], sheets)
@@ -349,5 +350,5 @@ def transfer(
     """D's features on labelled images: a linear SVM against raw pixels and a random D"""
     from eshi.explore import transfer
 
-    found = transfer(place(run), Path(dataset), splits, seed=seed)
+    found = transfer(run, dataset, splits, seed=seed)
     return Transferred(found.accuracy, found.features, found.classes, found.images, found.table())

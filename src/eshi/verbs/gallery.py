@@ -30,10 +30,6 @@ Run = Annotated[Trained, About("a run folder or a checkpoint file")]
 Out = Annotated[Path | str | None, About("the picture's file", "RUN/drawn/...", "-o --out", "FILE")]
 
 
-def place(run: Trained) -> "Path | Artist":
-    return Path(run) if isinstance(run, str) else run
-
-
 def beside(run: Trained, out: Path | str | None, *words: object, suffix: str = ".png") -> Path | None:
     """`out`, or a file in the run's `drawn` folder, named by the words. None for an artist in place of a run."""
     if out is not None:
