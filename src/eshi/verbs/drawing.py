@@ -4,7 +4,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
 
-from eshi.ground.errors import EshiError
 from eshi.verbs.gallery import Out, Pixels, Run, points, said, sheet
 from eshi.verbs.verb import About, verb
 
@@ -48,10 +47,6 @@ def draw(
     from eshi.ground import image
 
     numbered = str(seed).strip().lstrip("-").isdecimal()
-    if not numbered and search:
-        raise EshiError(
-            f"--search looks among numbered faces, not for '{seed}'", "give a number, or leave --search out"
-        )
     wanted = (count, int(seed) if numbered else 0, search, mean, std, () if numbered else points(seed))
     who = Artist.of(run)
     if single is not None:
