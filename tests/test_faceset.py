@@ -277,4 +277,8 @@ def test_rejected_faces_are_left_out(folder: Path, tmp_path: Path, kind: str) ->
     whole = faceset(path, (16, 16))
     with catalogue.opened(Album(path).home) as base:
         base.execute("insert into faces (file, verdict) values (?, 'blur'), (?, 'keep')", whole.files[:2])
-    assert faceset(path, (16, 16)).files == [*whole.files[1:]]
+    assert faceset(path, (16, 16)).files == whole.files[1:]
+    with catalogue.opened(Album(path).home) as base:
+        base.executemany("insert or replace into faces (file, verdict) values (?, 'blur')", [(f,) for f in whole.files])
+    with pytest.raises(EshiError, match=r"no image in .* is kept"):
+        faceset(path, (16, 16))

@@ -107,6 +107,9 @@ def faceset(
     path = Path(path)
     album = Album(path)
     names, problems = listing(album)
+    if not names and catalogue.rejected(album.home):
+        hint = f"eshi faces {path} says why; eshi clean {path} --undo takes it back"
+        raise EshiError(f"no image in {path} is kept", hint)
     if not names:
         kinds = " ".join(sorted(s.lstrip(".") for s in SUFFIXES))
         why = f": {left_out(problems)}" if problems else ""
