@@ -3,6 +3,7 @@
 import json
 import os
 import resource
+import warnings
 import zipfile
 from pathlib import Path
 
@@ -17,6 +18,9 @@ from eshi.artist import Artist, draw, stream
 from eshi.explore.directions import Directions, save
 from eshi.ground import image
 from eshi.ground.errors import EshiError
+from eshi.ground.registry import DISCRIMINATORS
+from eshi.networks.build import networks
+from eshi.recipe import load
 
 
 @pytest.fixture
@@ -157,6 +161,24 @@ def test_a_search_finds_what_d_likes_best_whatever_it_is_cut_into(run: Path) -> 
     assert found.numbers == sorted(scores, key=lambda seed: -scores[seed])[:4]
     np.testing.assert_allclose(found.scores, sorted(scores.values(), reverse=True)[:4], rtol=1e-4)
     np.testing.assert_array_equal(found.images[1], draw(who, 1, seed=found.numbers[1]).images[0])
+
+
+def test_a_d_that_looks_in_several_ways_is_asked_for_its_mean() -> None:
+    who = made()
+    D = who.D
+    who.D = lambda images: torch.stack([D(images), 3 * D(images), -D(images)], 1)
+    assert draw(who, 3, search=40).numbers == draw(made(), 3, search=40).numbers
+
+
+@pytest.mark.parametrize("name", sorted(DISCRIMINATORS))
+def test_every_d_is_loaded_and_asked_without_a_word(tmp_path: Path, name: str) -> None:
+    small = ["size=32", "generator.width=4", f"discriminator.name={name}", "discriminator.width=4"]
+    chosen = load("dcgan-64", small)
+    run = kept(Artist(chosen, 0, *networks(chosen)), tmp_path / "run")
+    with warnings.catch_warnings(record=True) as said:
+        warnings.simplefilter("always")
+        assert len(draw(run, 2, search=10).scores) == 2
+    assert said == []
 
 
 def test_a_stream_is_the_same_drawing_in_parts(run: Path) -> None:

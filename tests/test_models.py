@@ -113,7 +113,11 @@ def test_every_network_keeps_its_contract() -> None:
         assert isinstance(G, contracts.Generator)
         assert isinstance(G.prior, contracts.Prior)
     for name in DISCRIMINATORS:
-        assert isinstance(DISCRIMINATORS[name](32), contracts.Discriminator)
+        D = DISCRIMINATORS[name](32)
+        assert isinstance(D, contracts.Discriminator)
+        logits = D.eval()(torch.zeros(5, 3, 32, 32))
+        assert len(logits) == 5
+        assert logits.ndim in (1, 2)
     assert not isinstance(nn.Linear(3, 4), contracts.Generator | contracts.Discriminator)
 
 

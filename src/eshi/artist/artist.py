@@ -1,6 +1,7 @@
 """Drawing with a trained generator: numbered faces, named ones, the best of many by D's taste."""
 
 import math
+import warnings
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -149,7 +150,9 @@ def trained(found: Recipe, weights: dict[str, Any], file: Path) -> dict[str, Any
 
 def built(found: Recipe, device: str, file: Path) -> dict[str, Any]:
     try:
-        with torch.device(device):
+        with torch.device(device), warnings.catch_warnings():
+            if device == "meta":
+                warnings.simplefilter("ignore")  # parts that come with weights of their own: an outline takes none
             return dict(zip("GD", networks(found), strict=True))
     except EshiError:
         raise

@@ -75,7 +75,7 @@ class Generator(Network, Protocol):
 
 @runtime_checkable
 class Discriminator(Network, Protocol):
-    """(N, 3, height, width) -> (N,) logits, higher = more real"""
+    """(N, 3, height, width) -> (N,) logits, higher = more real; or (N, K), if it looks in K ways"""
 
     size: tuple[int, int]
 
