@@ -46,7 +46,8 @@ def trained(images: int, **more: Any) -> dict[str, Any]:
 
 def make(folder: Path, rows: list[dict[str, Any]], sheets: tuple[int, ...] = (), size: int = 40) -> Path:
     (folder / "samples").mkdir(parents=True)
-    (folder / "recipe.yaml").write_text(recipe.load("demo").yaml())
+    told = recipe.load("dcgan-64", ["every.log=1000", "judge.every=4000"])
+    (folder / "recipe.yaml").write_text(told.yaml())
     (folder / "log.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
     rng = np.random.default_rng(0)
     for images in sheets:
