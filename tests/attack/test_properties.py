@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from eshi.explore.latent import resolve
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as some
 from untrained import kept, made
@@ -155,10 +154,10 @@ def test_any_log_gives_a_line_in_the_list_of_runs(lines: list[str], run: Path, t
         some.sampled_from(["miku", "rin", "", "7"]), values | some.lists(some.floats(), min_size=8, max_size=8)
     )
 )
-def test_a_favourite_is_refused_in_words_or_a_latent(known: dict[str, Any], tmp_path: Path) -> None:
-    who = ARTIST.setdefault("one", made())
-    (tmp_path / "favourites.json").write_text(json.dumps(known))
-    found = refused(lambda: resolve(who, "miku", tmp_path), 1, 2)
+def test_a_favourite_is_refused_in_words_or_a_latent(known: dict[str, Any], run: Path) -> None:
+    who = ARTIST.setdefault("one", Artist.load(run))
+    (run / "favourites.json").write_text(json.dumps(known))
+    found = refused(lambda: who.latent("miku"), 1, 2)
     assert found is None or (found.shape == (8,) and found.isfinite().all())
 
 
