@@ -102,7 +102,9 @@ class Arena:
         """The first `count` faces or pictures alone."""
         home = self.world / into
         home.mkdir(exist_ok=True)
-        for file in sorted((self.base / kind).glob("*.png"))[:count]:
+        found = sorted(p for p in (self.base / kind).iterdir() if p.suffix in (".png", ".jpg"))[:count]
+        assert len(found) == count, f"{kind} has only {len(found)}"
+        for file in found:
             shutil.copy2(file, home / file.name)
         return home
 

@@ -66,7 +66,10 @@ def meet(arena: Arena, verb: str, folder: Path, good: int = GOOD) -> None:
 
             arena.check(json.loads(started[-1])["train"] >= good, "good faces were left out of the training")
     elif verb == "crop":
-        arena.eshi("crop", folder, "-o", "cut", "--json", "--quiet", ok=[0])
+        took = arena.eshi("crop", folder, "-o", "cut", "--json", "--quiet", ok=[0])
+        if took.code == 0:
+            seen = took.json()["pictures"]
+            arena.check(seen >= 4, f"crop looked at {seen} pictures of 4 good ones")
     else:
         took = arena.eshi(verb, folder, "--json", "--quiet", ok=[0])
         if verb == "clean" and took.code == 0:
