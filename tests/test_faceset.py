@@ -173,7 +173,8 @@ def test_packing_takes_time_in_proportion_to_the_faces(tmp_path: Path, monkeypat
         build_pack(album, (1, 1), {f"{i}.png": (0, 0) for i in range(count)}, tmp_path, "source")
         return time.process_time() - start
 
-    assert seconds(16_000) < 7 * min(seconds(4000), seconds(4000))
+    few, many = (min(seconds(count) for _ in range(3)) for count in (4000, 16_000))  # other programs only add to it
+    assert many < 7 * few
 
 
 def test_what_cannot_be_opened_is_named_and_skipped(folder: Path) -> None:
