@@ -61,7 +61,7 @@ def judge(
                 facts, sheet = memory(faces, court, drawn)
                 row |= {key: facts[key] for key in ("nearest", "copies") if facts[key] is not None}
                 if one.home:
-                    with suppress(EshiError):  # a run on a disk that cannot be written is judged all the same
+                    with suppress(EshiError, OSError):  # a run on a disk that cannot be written is judged all the same
                         save_memory(one.home, one.images, facts, sheet)
             rows.append(row)
             bar.advance()
@@ -105,7 +105,7 @@ def name_best(run: Path) -> str:
             opened.log(verdict.row)
             if verdict.best:
                 opened.keep_best()
-    except EshiError:  # what is wrong with it, the table will say; a run that cannot be written stays as it is
+    except (EshiError, OSError):  # what is wrong with it, the table will say; one that cannot be written stays so
         return ""
     key = verdict.row["ranked_by"]
     score = f"{key} {measured(verdict.row[key], verdict.row[f'{key}_noise'])}"

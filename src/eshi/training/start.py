@@ -26,6 +26,8 @@ def with_length(recipe: Recipe, folder: Path, faces: FaceSet, engine: Engine, as
     before = stored_recipe(folder)
     if before and not before.seconds:
         if recipe.seconds:  # it has been counted when the run began
+            if asked:
+                note(f"{folder} has its length from when it began: {before.images} images; --images makes it longer")
             return replace(recipe, images=before.images)
         if not asked:
             epoch = len(faces)
