@@ -305,3 +305,29 @@ def test_a_run_that_is_moved_while_it_trains_leaves_no_ghost(
     with pytest.raises(EshiError, match="was moved or deleted while it was training"):
         train(faces, tiny, tmp_path / "run")
     assert not (tmp_path / "run").exists()
+
+
+def test_a_kill_between_a_judgement_and_what_comes_of_it_is_made_up_for(
+    faces: Path, dying: Recipe, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with pytest.raises(EshiError):
+        train(faces, dying, tmp_path / "whole")
+
+    class Killed(BaseException):
+        pass
+
+    def killed(self: course.Course, facts: dict[str, Any]) -> None:
+        self.save()  # the judged weights, as when this step was also the best so far
+        raise Killed
+
+    with monkeypatch.context() as patched:
+        patched.setattr(course.Course, "go_back", killed)
+        with pytest.raises(Killed):
+            train(faces, dying, tmp_path / "run")
+    with pytest.raises(EshiError):
+        train(faces, dying, tmp_path / "run")
+    one, two = (
+        [(r["images"], r["event"]) for r in log(tmp_path / n) if r.get("event") in ("rolled back", "stopped")]
+        for n in ("whole", "run")
+    )
+    assert one == two

@@ -45,6 +45,8 @@ def mix(run: Path | str | Artist, expression: str, noise: float = 0.25, seed: in
     result = torch.stack([term.value if term.sign == "+" else -term.value for term in terms]).sum(0)
     if not torch.isfinite(result).all():
         raise EshiError("the expression comes to numbers that are not finite", "smaller factors would do")
+    if not 0 <= noise <= 100:
+        raise EshiError(f"noise of {noise:g} is not an amount", "the paper's is 0.25; 0 is none")
     random = np.random.default_rng(seed).uniform(-noise, noise, (9, len(result))).astype(np.float32)
     random[4] = 0
     around = who.render(result + torch.from_numpy(random))

@@ -12,6 +12,7 @@ from typing import Any
 
 from filelock import FileLock, Timeout
 
+from eshi.ground import files
 from eshi.ground.errors import EshiError
 
 NAME = "faces.sqlite"
@@ -43,6 +44,7 @@ def opened(folder: Path) -> Iterator[sqlite3.Connection]:
     except OSError as error:
         raise EshiError(f"cannot write in {folder}: {error.strerror or error}", "choose another folder", 1) from error
     try:
+        files.tidy(folder)
         with closing(connect(folder / NAME)) as base:
             prepare(base)
             yield base

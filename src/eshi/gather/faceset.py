@@ -11,6 +11,7 @@ import json
 import math
 import os
 import re
+import shutil
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -208,7 +209,8 @@ def check(found: dict[str, Any]) -> str:
 
 def build_pack(album: Album, size: tuple[int, int], names: Images, home: Path, source: str) -> None:
     """Threads suffice: Pillow decodes and resizes without the interpreter's lock."""
-    (home / "index.json").unlink(missing_ok=True)  # from here on the old pack is no pack
+    for name in ("index.json", "images.npy"):  # from here on the old pack is no pack, whatever it was
+        shutil.rmtree(home / name) if (home / name).is_dir() else (home / name).unlink(missing_ok=True)
     images = reserved(home / "images.npy.part", (len(names), size[1], size[0], 3))
 
     def load(some: list[tuple[int, str]]) -> list[str]:

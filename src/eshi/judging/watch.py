@@ -65,12 +65,18 @@ class Watch:
         row: Row = {"step": step, "images": step * self.recipe.batch, "content": self.faces.content}
         row |= judge.score(drawn, brief=True) | self.probe(G, D)
         self.rows.append(row)
-        current = [r for r in judgements(self.rows) if r["images"] > self.since]
-        found = guard.health(current, self.rows[: -len(current)])
+        verdict = self.verdict()
         end = time.monotonic()
         self.seconds, self.price = self.seconds + end - begun, end - start
-        row |= {"state": found.state, "why": found.why, "against": judge.against}
-        row |= {"judge_seconds": self.seconds, "judge_price": self.price}
+        row |= {"against": judge.against, "judge_seconds": self.seconds, "judge_price": self.price}
+        return verdict
+
+    def verdict(self) -> Verdict:
+        """On the newest judgement."""
+        row = self.rows[-1]
+        current = [r for r in judgements(self.rows) if r["images"] > self.since]
+        found = guard.health(current, self.rows[: -len(current)])
+        row |= {"state": found.state, "why": found.why}
         states = [r.get("state", guard.STATES[0]) for r in current]
         dying, before_too = (guard.dying(s, self.recipe.guard.patience) for s in (states, states[:-1]))
         best = (self.best or {}).get("images") == row["images"]

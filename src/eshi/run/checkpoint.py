@@ -76,6 +76,8 @@ def upgraded(state: dict[str, Any], file: Path) -> dict[str, Any]:
             state["rollbacks"] = [0] * max(0, times)
         for name in ("step", "images"):
             state[name] = int(state[name])
+            if not 0 <= state[name] < 10**15:
+                raise ValueError(name)
         state["seconds"], state["faces"] = float(state["seconds"]), str(state["faces"])
         state["rollbacks"] = [int(images) for images in state["rollbacks"]]
     except (KeyError, TypeError, ValueError, IndexError, AttributeError, ArithmeticError) as error:

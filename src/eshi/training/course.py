@@ -98,6 +98,8 @@ class Course:
         self.watch = Watch(self.recipe, self.faces, self.engine, rows)
         if stopped and self.recipe.guard.action == "rollback":
             self.go_back({key: stopped[key] for key in ("state", "why", "evidence", "try") if key in stopped})
+        elif self.unheeded(rows):
+            self.heed(self.watch.verdict())
         if not self.run.state:
             self.run.sheet(self.faces.batch(self.recipe.seed, 0, min(SHEET, len(self.faces))), "real", 0)
             self.sheet()
@@ -125,6 +127,12 @@ class Course:
         """The guard's word that ended this run, if nothing but starts came after it."""
         last = last_event(rows, *(kind for kind in EVENTS if kind != "started"))
         return last if last and last["event"] == "stopped" else None
+
+    def unheeded(self, rows: list[Row]) -> bool:
+        """Was it killed after its last step had been judged, and before anything came of that?"""
+        told = (row for row in reversed(rows) if "ranked_by" in row or row.get("event", "started") != "started")
+        last = next(told, {})
+        return "ranked_by" in last and self.watch.since < last["images"] == self.images and bool(self.watch.rows)
 
     def after(self, terms: Terms) -> None:
         """A step has been made."""
@@ -179,6 +187,10 @@ class Course:
             self.run.keep_best()
         key = verdict.row["ranked_by"]
         self.bar.keep(**{key: f"{verdict.row[key]:.1f}", "": verdict.health.state})
+        self.heed(verdict)
+
+    def heed(self, verdict: Verdict) -> None:
+        """Act where the run is dying; a warning is given once."""
         if verdict.news or (verdict.dying and self.recipe.guard.action != "warn"):
             self.act(verdict)
 
