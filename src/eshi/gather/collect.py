@@ -91,6 +91,7 @@ def output(dry_run: bool) -> dict[str, Any]:
     about += ["tweet_id", "post_id"]
     say: dict[str, Any] = {"name": "metadata", "filename": "-"}
     note: dict[str, Any] = {"name": "metadata", "private": True, "event": "file", "metadata-path": "note"}
+    note["ascii"] = True  # a lone surrogate in one post's tags, which no encoding holds, would end the collection
     if dry_run:
         note |= {"mode": "jsonl", "filename": "-"}
     words = [
