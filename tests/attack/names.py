@@ -39,6 +39,7 @@ TEXTS = [
 def called(folder: Path, name: bytes) -> None:
     """A good picture of that name, and a broken one, which is then named in what eshi says."""
     place = os.fsencode(folder)
+    name = name.replace(b"/", b"\xe2\x88\x95")  # which no file can have in its name
     with open(os.path.join(place, name), "wb") as file:
         file.write(whole("png"))
     with open(os.path.join(place, b"0" + name[-240:]), "wb") as file:
@@ -137,7 +138,7 @@ def odd(make: Maker, verb: str) -> Callable[[Arena], None]:
             return
         meet(arena, verb, folder)
         if not name:  # and in words, where names are shown
-            if verb == "train":
+            if verb in ("train", "faces"):
                 arena.eshi("clean", folder, ok=[0])
             arena.eshi(*("crop", folder, "-o", "cut") if verb == "crop" else ("faces", folder, "--credits"), ok=[0])
 

@@ -209,6 +209,7 @@ def check(found: dict[str, Any]) -> str:
 
 def build_pack(album: Album, size: tuple[int, int], names: Images, home: Path, source: str) -> None:
     """Threads suffice: Pillow decodes and resizes without the interpreter's lock."""
+    files.tidy(home)
     for name in ("index.json", "images.npy"):  # from here on the old pack is no pack, whatever it was
         shutil.rmtree(home / name) if (home / name).is_dir() else (home / name).unlink(missing_ok=True)
     images = reserved(home / "images.npy.part", (len(names), size[1], size[0], 3))

@@ -46,14 +46,12 @@ def write(path: Path, content: bytes, lasting: bool = True) -> Path:
 
 
 def tidy(folder: Path) -> None:
-    """Removes what killed writers left in `folder` and below; files that are still being written stay."""
-    for here, _, names in os.walk(folder):
-        for name in names:
-            if name.startswith(".") and name.endswith(".part"):
-                left = Path(here, name)
-                with suppress(OSError):  # another process was faster, or the folder is read-only: it is only litter
-                    if time.time() - left.stat().st_mtime > STALE:
-                        left.unlink()
+    """Removes what killed writers left in `folder` and the folders in it; what is still being written stays."""
+    for pattern in (".*.part", "*/.*.part"):
+        for left in folder.glob(pattern):
+            with suppress(OSError):  # another process was faster, or the folder is read-only: it is only litter
+                if time.time() - left.stat().st_mtime > STALE:
+                    left.unlink()
 
 
 def cache() -> Path:

@@ -1,6 +1,7 @@
 """The folder of one training: recipe, log, sheets and checkpoints, whole at every moment."""
 
 import json
+import threading
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -48,7 +49,8 @@ class Run:
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
         if self.tensorboard:
-            self.tensorboard.close()
+            self.tell("close")
+        threading.excepthook = threading.__excepthook__
         self.lock.release()
 
     def resume(self) -> None:
@@ -80,31 +82,35 @@ class Run:
 
     def log(self, row: logbook.Row) -> None:
         self.here()
-        with (self.folder / logbook.NAME).open("a", encoding="utf-8") as file:
-            file.write(json.dumps(row) + "\n")
-        if board := self.board():
-            for key, value in row.items():
-                if isinstance(value, float):
-                    board.add_scalar(key, value, row["images"])
+        try:
+            with (self.folder / logbook.NAME).open("a", encoding="utf-8") as file:
+                file.write(json.dumps(row) + "\n")
+        except OSError as error:
+            hint = "free some disk space; the same command goes on from the last checkpoint"
+            raise EshiError(f"cannot write {self.folder / logbook.NAME}: {error.strerror or error}", hint, 1) from error
+        for key, value in row.items():
+            if isinstance(value, float):
+                self.tell("add_scalar", key, value, row["images"])
 
     def sheet(self, images: np.ndarray, name: str, seen: int) -> None:
         self.here()
         drawn = image.sheet(images)
         image.save(drawn, self.folder / "samples" / f"{name}.png")
-        if board := self.board():
-            board.add_image("real" if name == "real" else "drawn", drawn, seen, dataformats="HWC")
+        self.tell("add_image", "real" if name == "real" else "drawn", drawn, seen, dataformats="HWC")
 
-    def board(self) -> Any:
-        """TensorBoard's writer, where that is installed."""
-        if self.tensorboard is None:
-            try:
+    def tell(self, method: str, *facts: Any, **options: Any) -> None:
+        """TensorBoard, where it is installed. It only watches: that its disk is full ends no training."""
+        try:
+            if self.tensorboard is None:
                 from torch.utils.tensorboard import SummaryWriter
-            except ImportError:
-                self.tensorboard = False
-            else:
+
+                threading.excepthook = without_full_disks
                 seen = self.state["images"] if self.state else 0
                 self.tensorboard = SummaryWriter(str(self.folder / "tensorboard"), purge_step=seen + 1)
-        return self.tensorboard
+            if self.tensorboard:
+                getattr(self.tensorboard, method)(*facts, **options)
+        except (ImportError, OSError):
+            self.tensorboard = False
 
     def save(self, state: dict[str, Any]) -> None:
         self.here()
@@ -123,6 +129,12 @@ class Run:
     def best(self) -> dict[str, Any] | None:
         file = self.folder / "best.pt"
         return checkpoint.load(file) if file.exists() else None
+
+
+def without_full_disks(found: threading.ExceptHookArgs) -> None:
+    """TensorBoard writes in a thread of its own, whose tracebacks nobody can do anything about."""
+    if not isinstance(found.exc_value, OSError):
+        threading.__excepthook__(found)
 
 
 def sheets(folder: Path) -> list[Path]:
