@@ -7,7 +7,7 @@ It holds plain values and tensors alone: the recipe, `step`, `images`, `seconds`
 import math
 import shutil
 import zipfile
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -57,7 +57,26 @@ def load(path: Path) -> dict[str, Any]:
         raise EshiError(what, "eshi opens no pickled objects: that would run the code in them") from error
     if not isinstance(state, dict) or not isinstance(state.get("recipe"), dict) or not is_state(state.get("G")):
         raise EshiError(f"{file} is no checkpoint of eshi", "a run's is called last.pt")
+    try:
+        usual = all(map(plain, tensors(state)))
+    except RecursionError:  # nested as no run nests
+        usual = False
+    if not usual:
+        raise EshiError(f"{file} holds tensors that are sparse or have no values", "a run's are plain ones")
     return upgraded(state, file)
+
+
+def tensors(value: Any) -> Iterator[Tensor]:
+    """All of them, however deep; weights_only reads nothing but dicts, lists and tuples."""
+    if isinstance(value, Tensor):
+        yield value
+    elif isinstance(value, Mapping | list | tuple):
+        for one in value.values() if isinstance(value, Mapping) else value:
+            yield from tensors(one)
+
+
+def plain(tensor: Tensor) -> bool:
+    return tensor.layout == torch.strided and tensor.device.type == "cpu" and not tensor.is_quantized
 
 
 def is_state(value: Any) -> bool:
@@ -95,7 +114,8 @@ def fill(part: Any, state: Any, where: str) -> None:
         raise EshiError(f"{where} does not fit its recipe: {wrong}", "is it from another run, or another eshi?", 1)
     if not optimizer:
         finite(state, where)
-    part.load_state_dict(state)
+    # What an optimizer is set to stands in the recipe; the checkpoint only knows how far it has come.
+    part.load_state_dict(state | {"param_groups": part.state_dict()["param_groups"]} if optimizer else state)
 
 
 def misfit(wanted: Mapping[str, Any], found: Any) -> str:
