@@ -11,7 +11,7 @@ from eshi.ground.errors import EshiError
 from eshi.ground.registry import DISCRIMINATORS, GENERATORS
 from eshi.networks import contracts
 from eshi.networks.build import networks
-from eshi.networks.dcgan import Discriminator, Generator, ladder
+from eshi.networks.dcgan import Discriminator, Generator, differences, ladder
 from eshi.networks.engine import borrowed_randomness, choose, one_thread
 from eshi.networks.prior import PRIORS, Name, arc, line
 
@@ -28,6 +28,18 @@ def test_every_size_and_back(size) -> None:
     assert images.shape == (2, 3, height, width)
     assert images.abs().max() <= 1
     assert D(images).shape == (2,)
+
+
+def test_drawings_all_alike_betray_themselves_and_one_alone_is_judged_by_what_it_shows() -> None:
+    maps = torch.randn(8, 5, 3, 3)
+    told = differences(maps)
+    by_hand = [maps[i::2].std(dim=0, correction=0).mean() for i in (0, 1)]
+    torch.testing.assert_close(told[:, 0, 0, 0], torch.stack(by_hand).repeat(4))
+    assert differences(maps[:1].expand(8, -1, -1, -1)).max() < 1e-3
+    D, images = Discriminator(32, width=4, norm="none", init="default", compare=True), torch.randn(8, 3, 32, 32)
+    assert not torch.allclose(D(images)[:1], D(images[:4])[:1])
+    D.eval()
+    torch.testing.assert_close(D(images)[:1], D(images[:1]))
 
 
 @pytest.mark.parametrize("size", [48, 96, 192])

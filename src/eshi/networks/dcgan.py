@@ -14,6 +14,7 @@ from eshi.networks import prior as priors
 Init = Literal["normal", "default"]
 Width = Annotated[int, Range(1, 512)]  # channels next to the picture; eight times as many away from it
 KERNELS = {2: (4, 2, 1), 3: (5, 3, 1)}  # factor -> kernel, stride, padding (the second from write-up B: 32 <-> 96)
+GROUP = 4  # pictures that are compared with one another
 STEM = range(3, 8)  # px: the short side of the smallest feature map; 4 in the paper, 6 for 96 = 6 x 2^4
 
 
@@ -185,7 +186,11 @@ def make_norm(kind: str, count: int, momentum: float) -> list[nn.Module]:
 
 @DISCRIMINATORS.register("dcgan")
 class Discriminator(nn.Module):
-    """(N, 3, height, width) -> (N,) logits, higher = more real. Its first layer and its output have no norm, ever."""
+    """(N, 3, height, width) -> (N,) logits, higher = more real. Its first layer and its output have no norm, ever.
+
+    With `compare` its head is also told how much the pictures of a batch differ (Karras et al. 2018, arXiv:1710.10196),
+    so that drawings all alike betray themselves; a picture that is asked about alone is judged by what it shows.
+    """
 
     def __init__(
         self,
@@ -197,9 +202,10 @@ class Discriminator(nn.Module):
         momentum: Share = 0.1,
         dropout: Annotated[float, Range(0, below=1)] = 0.0,
         init: Init = "normal",
+        compare: bool = False,
     ):
         super().__init__()
-        self.size = pair(size)
+        self.size, self.compare = pair(size), compare
         steps = ladder(self.size, first)
         counts = channels(width, len(steps) - 1)[::-1]
         layers: list[nn.Module] = []
@@ -209,7 +215,7 @@ class Discriminator(nn.Module):
             layers.append(nn.LeakyReLU(0.2, inplace=True))
             layers += [nn.Dropout(dropout)] if dropout else []
         self.features = nn.Sequential(*layers)
-        self.head = make_head(head, counts[-1], steps[0])
+        self.head = make_head(head, counts[-1] + compare, steps[0])
         initialise(self, init)
 
     @staticmethod
@@ -217,9 +223,21 @@ class Discriminator(nn.Module):
         ladder(pair(size), first)
 
     def forward(self, images: Tensor) -> Tensor:
-        out: Tensor = self.head(self.features(images)).float()  # (N, 1), or (N, 2) from the softmax head
+        maps = self.features(images)
+        if self.compare:
+            maps = torch.cat([maps, differences(maps) if self.training else torch.zeros_like(maps[:, :1])], dim=1)
+        out: Tensor = self.head(maps).float()  # (N, 1), or (N, 2) from the softmax head
         # Softmax cross-entropy of two classes sees only the difference of their logits.
         return out[:, 1] - out[:, 0] if out.shape[1] == 2 else out[:, 0]
+
+
+def differences(maps: Tensor) -> Tensor:
+    """(N, C, H, W) -> (N, 1, H, W): the standard deviation among each group of pictures, averaged to one number."""
+    count, _, height, width = maps.shape
+    group = GROUP if count % GROUP == 0 else count
+    groups = maps.float().reshape(group, count // group, -1)
+    spread = (groups.var(dim=0, correction=0) + 1e-8).sqrt().mean(dim=1)
+    return spread.repeat(group).view(count, 1, 1, 1).expand(count, 1, height, width).to(maps.dtype)
 
 
 def make_head(kind: str, count: int, size: tuple[int, int]) -> nn.Module:
