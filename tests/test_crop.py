@@ -17,6 +17,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+import eshi
 from eshi.gather import catalogue
 from eshi.gather.crop import crop, face_name, square
 from eshi.gather.finders import evaluate, finder, lbp
@@ -311,3 +312,13 @@ def test_ray_gives_what_processes_give(tmp_path: Path) -> None:
     there = crop(tmp_path / "in", tmp_path / "there", "blue", workers=2, on="ray")
     assert here == there
     assert contents(tmp_path / "here") == contents(tmp_path / "there")
+
+
+def test_how_sure_the_finder_must_be_is_asked_for(tmp_path: Path) -> None:
+    eshi.paint(tmp_path / "pictures", count=2)
+    assert eshi.crop(tmp_path / "pictures", out=tmp_path / "faces", workers=1).faces == 2
+    assert eshi.crop(tmp_path / "pictures", out=tmp_path / "sure", workers=1, score=0.999).faces == 0
+    with pytest.raises(EshiError, match=r"no weights .*none\.onnx"):
+        eshi.crop(tmp_path / "pictures", out=tmp_path / "other", weights=tmp_path / "none.onnx")
+    with pytest.raises(EshiError, match="score"):
+        eshi.crop(tmp_path / "pictures", out=tmp_path / "other", finder="lbp", score=0.5)

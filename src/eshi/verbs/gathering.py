@@ -123,13 +123,16 @@ def crop(
     margin: Annotated[float, About("room around the box, in shares of it")] = 0.2,
     smallest: Annotated[int, About("the smallest face that is taken", flag="--min", metavar="PX")] = 48,
     on: Annotated[Literal["local", "ray"], About("this machine, or a Ray cluster")] = "local",
+    score: Annotated[float | None, About("the least certainty of a face, 0 to 1", "the finder's own")] = None,
+    weights: Annotated[Path | str | None, About("another network for net", "eshi's own", metavar="FILE")] = None,
     cascade: Cascade = None,
     workers: Workers = None,
 ) -> Cropped:
     """cut the faces out of pictures; the same command again goes on"""
     from eshi.gather.crop import crop
 
-    options: dict[str, Any] = {"cascade": str(cascade)} if cascade else {}
+    asked = {"score": score, "weights": weights, "cascade": cascade}
+    options = {key: value for key, value in asked.items() if value is not None}
     found = crop(Path(pictures), Path(out), finder, size, margin, smallest, on, workers, **options)
     return Cropped(Path(out), **{what.replace(" ", "_"): value for what, value in found.items()})
 
