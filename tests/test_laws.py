@@ -20,12 +20,12 @@ recipe
 gather      workers painter.pen painter.character painter.head painter.hair painter.ornaments painter.clothes
             painter.backdrop painter.compose painter.folder painter album catalogue finders finders.* finders.evaluate
             sites credits measure duplicates arrivals leash hearing collect crop clean survey faceset
-networks    contracts prior lite engine *  build
+networks    contracts shard prior lite engine *  build
 run         checkpoint logbook folder
 artist      points artist
 judging     metrics features judge guard watch compare
 pages       page curves chart lapse origin headline faces run
-training    losses augment pupils learn start course loop
+training    losses augment team pupils learn start course loop
 explore     page features measures expression directions *
 verbs       verb gallery * demo
 cli         completion parser commands

@@ -79,6 +79,7 @@ class Guard:
 class Engine:
     device: Free[Literal["auto", "cpu", "cuda", "mps"]] = "auto"
     precision: Literal["auto", "fp32", "bf16"] = "auto"  # part of what is learned: bf16 rounds otherwise
+    shards: Literal["auto"] | Annotated[int, Range(1, 64)] = "auto"  # of a batch, a core each: see docs/speed.md
 
 
 @dataclass

@@ -10,6 +10,7 @@ from eshi.ground.errors import EshiError
 from eshi.ground.registry import DISCRIMINATORS, GENERATORS
 from eshi.ground.schema import Range, Share
 from eshi.networks import prior as priors
+from eshi.networks.shard import Dropout
 
 Init = Literal["normal", "default"]
 Width = Annotated[int, Range(1, 512)]  # channels next to the picture; eight times as many away from it
@@ -213,7 +214,7 @@ class Discriminator(nn.Module):
             layers.append(nn.Conv2d(before, after, *KERNELS[2 if i else first], bias=bool(i and norm == "none")))
             layers += make_norm(norm, after, momentum) if i else []
             layers.append(nn.LeakyReLU(0.2, inplace=True))
-            layers += [nn.Dropout(dropout)] if dropout else []
+            layers += [Dropout(dropout)] if dropout else []
         self.features = nn.Sequential(*layers)
         self.head = make_head(head, counts[-1] + compare, steps[0])
         initialise(self, init)

@@ -14,6 +14,7 @@ from torch import Tensor
 
 from eshi.ground.errors import EshiError, near_miss
 from eshi.networks.contracts import Network
+from eshi.networks.shard import HERE
 
 N = TypeVar("N", bound=Network)
 
@@ -24,7 +25,9 @@ class Engine:
     precision: str  # fp32 or bf16
 
     def autocast(self) -> AbstractContextManager[Any]:
-        return torch.autocast(self.device.type, torch.bfloat16, enabled=self.precision == "bf16")
+        """Without a memory of cast weights among shards: it is one for all threads, and any of them empties it."""
+        bf16, alone = self.precision == "bf16", HERE.shard is None
+        return torch.autocast(self.device.type, torch.bfloat16, enabled=bf16, cache_enabled=alone)
 
     def place(self, network: N) -> N:
         """On the device with channels last, which is what convolutions like."""
@@ -56,7 +59,8 @@ def hold_memory(hold: bool = True) -> None:
         mallopt = ctypes.CDLL("libc.so.6").mallopt
     except (OSError, AttributeError):  # another C library
         return
-    trim_threshold, mmap_max = -1, -4
+    trim_threshold, mmap_max, arena_max = -1, -4, -8
+    mallopt(arena_max, 1)  # threads, too: their own arenas have no room for a block above 64 MB
     mallopt(mmap_max, 0 if hold else 65536)
     mallopt(trim_threshold, 2**31 - 1 if hold else 128 * 1024)
 

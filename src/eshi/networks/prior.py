@@ -6,7 +6,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from eshi.networks import contracts
+from eshi.networks import contracts, shard
 
 Name = Literal["normal", "uniform"]
 FARTHEST = 4 * 0.5**0.5  # beyond the usual length of a normal latent: four of its standard deviations
@@ -27,7 +27,7 @@ class Normal(Named):
 
     def draw(self, count: int, length: int, seed: int | None, device: torch.device | None = None) -> Tensor:
         if seed is None:
-            return torch.randn(count, length, device=device)
+            return shard.randn(count, length, device=device)
         return stacked([random.standard_normal(length) for random in numbered(count, seed)], length, device)
 
     def possible(self, z: Tensor) -> Tensor:
@@ -61,7 +61,7 @@ class Uniform(Named):
 
     def draw(self, count: int, length: int, seed: int | None, device: torch.device | None = None) -> Tensor:
         if seed is None:
-            return torch.rand(count, length, device=device)
+            return shard.rand(count, length, device=device)
         return stacked([random.random(length) for random in numbered(count, seed)], length, device)
 
     def possible(self, z: Tensor) -> Tensor:

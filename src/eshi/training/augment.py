@@ -7,6 +7,7 @@ from torch import Tensor
 
 from eshi.ground.registry import AUGMENTATIONS
 from eshi.ground.schema import Share
+from eshi.networks.shard import rand, randint
 
 
 @AUGMENTATIONS.register("none")
@@ -35,7 +36,7 @@ class DiffAugment:
 
 def per_image(images: Tensor, low: float, high: float) -> Tensor:
     """(N, 1, 1, 1) uniform"""
-    draws = torch.rand(len(images), 1, 1, 1, device=images.device) * (high - low) + low
+    draws = rand(len(images), 1, 1, 1, device=images.device) * (high - low) + low
     return draws.to(images.dtype)
 
 
@@ -53,8 +54,8 @@ def shifted(images: Tensor, share: float) -> Tensor:
     count, _, height, width = images.shape
     down, right = round(height * share), round(width * share)
     padded = torch.nn.functional.pad(images, (right, right, down, down)).permute(0, 2, 3, 1)  # (N, H, W, 3)
-    rows = torch.randint(2 * down + 1, (count, 1), device=images.device) + torch.arange(height, device=images.device)
-    columns = torch.randint(2 * right + 1, (count, 1), device=images.device) + torch.arange(width, device=images.device)
+    rows = randint(2 * down + 1, (count, 1), device=images.device) + torch.arange(height, device=images.device)
+    columns = randint(2 * right + 1, (count, 1), device=images.device) + torch.arange(width, device=images.device)
     which = torch.arange(count, device=images.device)[:, None, None]
     return padded[which, rows[:, :, None], columns[:, None, :]].permute(0, 3, 1, 2)
 
@@ -63,7 +64,7 @@ def cut(images: Tensor, share: float) -> Tensor:
     """A box of `share` of each side, centred anywhere, set to zero."""
 
     def inside(side: int) -> Tensor:  # (N, side): is this row or column in the box?
-        centre = torch.randint(side + 1, (len(images), 1), device=images.device)
+        centre = randint(side + 1, (len(images), 1), device=images.device)
         return (torch.arange(side, device=images.device) - centre + 0.5).abs() < side * share / 2
 
     height, width = images.shape[2:]

@@ -86,7 +86,12 @@ class Course:
             raise died(self.run, stopped)
         before = last_event(rows, "started") or {}
         threads = torch.get_num_threads()
-        if self.run.state and before.get("threads", threads) != threads and self.engine.device.type == "cpu":
+        if (
+            self.run.state
+            and before.get("threads", threads) != threads
+            and self.engine.device.type == "cpu"
+            and not self.who.team
+        ):
             note(f"it began with {before['threads']} threads and goes on with {threads}: the last bits will differ")
         if self.step < self.last and any_kept(Album(self.faces.path).home):
             credits(self.faces.path, self.run.folder)  # whose pictures a run learned from travels with it

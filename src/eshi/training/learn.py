@@ -1,26 +1,42 @@
 """One step of learning. Its randomness is keyed by (seed, step), so a run goes on as if it had not been stopped."""
 
+from typing import Any
+
 import torch
 from torch import Tensor
 
 from eshi.gather.faceset import FaceSet
 from eshi.networks.contracts import Generator
-from eshi.networks.engine import Engine, seed_everything
+from eshi.networks.engine import Engine, keyed, seed_everything
+from eshi.networks.shard import HERE, Shard
 from eshi.recipe import Recipe
 from eshi.training.losses import Terms, total
 from eshi.training.pupils import Pupils, Teacher
+from eshi.training.team import dealt
 
 
 def learn(recipe: Recipe, engine: Engine, who: Pupils, faces: FaceSet, step: int) -> Terms:
-    """One step: the teachers' turn, G's turn, the average. What came out is returned, detached."""
+    """One step, by all shards where there are some. What came out is returned, detached."""
+    batch = faces.batch(recipe.seed, step, recipe.batch)
     seed_everything(recipe.seed, step + 1)  # 0 made the weights
+    if who.team is None:
+        return turns(recipe, engine, who, engine.put(batch), step)
+    who.agree()
+
+    def work(shard: Shard) -> Terms:
+        return turns(recipe, engine, who.twins[shard.number], engine.put(batch[shard.rows]), step)
+
+    return who.team.learn(work, keyed(recipe.seed, step + 1))
+
+
+def turns(recipe: Recipe, engine: Engine, who: Pupils, batch: Tensor, step: int) -> Terms:
+    """The teachers' turn, G's turn, the average: with the whole batch, or with this thread's shard of it."""
     d_turn, g_turn = step % recipe.d_every == 0, step % recipe.g_every == 0
     terms: Terms = {}
     aims: Terms = {}  # what G minimises
-    batch = engine.put(faces.batch(recipe.seed, step, recipe.batch))
     shown = [shown_to(teacher, batch, engine) for teacher in who.teachers]
     with engine.autocast(), torch.set_grad_enabled(g_turn):
-        fake = who.G(who.G.draw(recipe.batch))  # one drawing serves all turns
+        fake = who.G(who.G.draw(len(batch)))  # one drawing serves all turns
     for teacher, real in zip(who.teachers, shown, strict=True):
         loss, D = teacher.loss, teacher.D
         with engine.autocast(), torch.set_grad_enabled(g_turn):
@@ -52,10 +68,10 @@ def shown_to(teacher: Teacher, batch: Tensor, engine: Engine) -> Tensor:
         return teacher.see(batch)
 
 
-def descend(optimizer: torch.optim.Optimizer, terms: Terms) -> Tensor:
+def descend(optimizer: Any, terms: Terms) -> Tensor:
     loss = total(terms)
     optimizer.zero_grad(set_to_none=True)
-    loss.backward()  # type: ignore[no-untyped-call]
+    (loss * HERE.shard.share if HERE.shard else loss).backward()  # type: ignore[no-untyped-call]
     optimizer.step()
     return loss.detach()
 
@@ -65,4 +81,6 @@ def follow(G_ema: Generator, G: Generator, keep: float) -> None:
     """G_ema = keep x G_ema + (1 - keep) x G, batch-norm statistics included."""
     mine, its = G_ema.state_dict(), G.state_dict()
     floats = [name for name, value in mine.items() if value.is_floating_point()]
+    if (shard := HERE.shard) is not None:
+        floats = [floats[i] for i in dealt([mine[n].numel() for n in floats], shard.count)[shard.number]]
     torch._foreach_lerp_([mine[n] for n in floats], [its[n] for n in floats], 1 - keep)

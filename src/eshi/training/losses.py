@@ -12,6 +12,7 @@ from torch.nn.functional import softplus
 
 from eshi.ground.registry import LOSSES
 from eshi.ground.schema import Weight
+from eshi.networks.shard import rand
 
 Network = Callable[[Tensor], Tensor]
 Terms = dict[str, Tensor]
@@ -95,7 +96,7 @@ class WGANGP:
 
     def d(self, D: Network, real: Tensor, fake: Tensor) -> Terms:
         on_real, on_fake = D(real), D(fake)
-        share = torch.rand(len(real), 1, 1, 1, device=real.device)
+        share = rand(len(real), 1, 1, 1, device=real.device)
         between = torch.lerp(fake.detach().float(), real.float(), share).requires_grad_()
         (gradient,) = torch.autograd.grad(D(between).sum(), between, create_graph=True)
         distance = gradient.float().flatten(1).norm(dim=1) - 1

@@ -1,10 +1,9 @@
 """The networks of a run: the generator that learns to draw, and the teachers that learn to tell."""
 
 import copy
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from typing import Any
 
-import torch
 from torch import Tensor
 
 from eshi.ground.registry import AUGMENTATIONS, DISCRIMINATORS, LOSSES
@@ -13,6 +12,7 @@ from eshi.networks.contracts import Discriminator, Generator, Looking
 from eshi.networks.engine import Engine, seed_everything
 from eshi.recipe import Recipe, Second
 from eshi.run.checkpoint import SLOWER
+from eshi.training.team import Descent, Team, noted, twin
 
 
 @dataclass
@@ -27,7 +27,7 @@ class Teacher:
     D: Discriminator
     loss: Any
     augment: Any
-    opt: torch.optim.Optimizer
+    opt: Any  # an optimizer, or what a shard sees of it
     rate: float  # as the recipe has it
     weight: float
 
@@ -49,8 +49,10 @@ class Pupils:
 
     G: Generator
     G_ema: Generator
-    opt_G: torch.optim.Optimizer
+    opt_G: Any
     teachers: list[Teacher]
+    team: Team | None = None
+    twins: "list[Pupils]" = field(default_factory=list)  # of a team, one a shard
 
     @property
     def D(self) -> Discriminator:  # noqa: N802
@@ -63,6 +65,24 @@ class Pupils:
         for teacher in self.teachers:
             found |= teacher.named({"D": teacher.D, "opt_D": teacher.opt})
         return found if self.G_ema is self.G else found | {"G_ema": self.G_ema}
+
+    def share(self, team: Team) -> None:
+        """From now on they learn by shards."""
+        self.team = team
+        for shard in team.shards:
+            G, teachers = twin(self.G, shard), []
+            for its in self.teachers:
+                D = twin(its.D, shard)
+                teachers.append(replace(its, D=D, opt=Descent(team, shard, its.opt, D)))
+            G_ema = G if self.G_ema is self.G else self.G_ema
+            self.twins.append(Pupils(G, G_ema, Descent(team, shard, self.opt_G, G), teachers))
+
+    def agree(self) -> None:
+        """The twins note what these have noted, who may have come from a checkpoint just now."""
+        for one in self.twins:
+            noted(self.G, one.G)
+            for its, mine in zip(self.teachers, one.teachers, strict=True):
+                noted(its.D, mine.D)
 
     def brake(self, times: int) -> None:
         """The teachers learn slower by as many rollbacks as there have been."""
@@ -82,7 +102,11 @@ def pupils(recipe: Recipe, engine: Engine) -> Pupils:
         D = DISCRIMINATORS.build(recipe.second.discriminator, size=recipe.width_height)
         teachers.append(teacher("second ", recipe.second, engine.place(D).train(), engine))
     a = recipe.g_adam
-    return Pupils(G, G_ema, engine.adam(G, a.lr, a.beta1, a.beta2), teachers)
+    who = Pupils(G, G_ema, engine.adam(G, a.lr, a.beta1, a.beta2), teachers)
+    shards = recipe.engine.shards
+    if isinstance(shards, int) and shards > 1 and engine.device.type == "cpu":
+        who.share(Team(min(shards, recipe.batch), recipe.batch))
+    return who
 
 
 def teacher(name: str, spec: Second, D: Discriminator, engine: Engine) -> Teacher:
