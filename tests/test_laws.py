@@ -15,7 +15,7 @@ SOURCE = ROOT / "src" / "eshi"
 # are parts of one kind (networks, finders, verbs ...), found by being there: none imports another, and a new one need
 # not be named here.
 ORDER = """
-ground      errors figures files progress interrupt notation schema registry image
+ground      errors figures files progress interrupt notation schema registry image sheet
 recipe
 gather      workers painter.pen painter.character painter.head painter.hair painter.ornaments painter.clothes
             painter.backdrop painter.compose painter.folder painter album catalogue finders finders.* finders.evaluate
@@ -26,7 +26,7 @@ artist      points artist
 judging     metrics features judge guard watch compare
 pages       page curves chart lapse origin headline faces run
 training    losses augment team pupils learn start course loop
-explore     page features measures expression directions *
+explore     film features measures expression directions *
 verbs       verb gallery * demo
 cli         completion parser commands
 """

@@ -324,7 +324,54 @@ def test_names_say_what_is_in_a_drawing_and_none_replaces_another(things: Path, 
     assert [one.file.name for one in found if one.file] == ["face.npy", "face-2.npy"]
     assert not list((run / "drawn").rglob(".*"))
     mine = image.save(np.zeros((8, 8, 3), np.uint8), tmp_path / "mine.png")
-    assert eshi.draw(run, count=1, out=mine).out == mine  # who names a file means it
+    assert eshi.draw(run, count=1, out=mine).out == tmp_path / "mine-2.png"  # also where its user named the file
+    assert not image.decode(mine).any()
+    assert eshi.draw(run, count=1, out=mine, force=True).out == mine
+    assert image.decode(mine).any()
+    with pytest.raises(eshi.EshiError, match="is a folder"):
+        eshi.draw(run, count=1, out=tmp_path)
+
+
+def test_single_files_stay_too(things: Path, tmp_path: Path, capsys: pytest.CaptureFixture) -> None:
+    for _ in range(2):  # the same again is the same
+        eshi.draw(things / "run", count=2, single=tmp_path)
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["000000.png", "000001.png"]
+    assert capsys.readouterr().err == ""
+    eshi.draw(things / "run", count=2, single=tmp_path, scale=2)
+    assert sorted(path.name for path in tmp_path.iterdir())[1] == "000000.png"
+    assert image.decode(tmp_path / "000001-2.png").shape == (64, 64, 3)
+    assert "held other drawings by 2 of these names" in capsys.readouterr().err
+    eshi.draw(things / "run", count=2, single=tmp_path, scale=3, force=True)
+    assert image.decode(tmp_path / "000001.png").shape == (96, 96, 3)
+
+
+PICTURED = ["draw", "sweep", "walk", "mix", "directions", "edit", "project", "look"]
+
+
+@pytest.mark.parametrize("verb", PICTURED)
+def test_what_is_drawn_can_be_shown_large_and_bare(verb: str, things: Path, faces: Path, tmp_path: Path) -> None:
+    """Twice as large is each picture's every pixel twice; the words do not grow."""
+    sizes = {}
+    for scale in (1, 2):
+        words = words_of(CASES[verb], things, faces, tmp_path)
+        bare = [] if verb == "walk" else ["--bare"]
+        out = tmp_path / f"{scale}" if verb == "look" else tmp_path / f"{scale}.png"
+        assert run([*words, *bare, "--scale", str(scale), "-o", str(out), "--quiet"]) == 0
+        sizes[scale] = image.decode(out / "maps.png" if verb == "look" else out)
+    small, large = sizes[1].shape, sizes[2].shape
+    assert all(1.7 * a <= b <= 2 * a for a, b in zip(small[:2], large[:2], strict=True))
+    parts = inspect.signature(VERBS[verb].call).parameters
+    assert {"scale", "smooth", "force"} <= set(parts)
+    assert verb == "walk" or len(np.unique(sizes[1].reshape(-1, 3), axis=0))
+
+
+def test_a_face_in_a_large_sheet_is_the_face(things: Path, tmp_path: Path) -> None:
+    drawn = eshi.draw(things / "run", count=4, out=tmp_path / "large.png", scale=3)
+    sheet = image.decode(tmp_path / "large.png")
+    np.testing.assert_array_equal(sheet[2 : 2 + 96 : 3, 2 : 2 + 96 : 3], drawn.images[0])
+    assert drawn.images.shape == (4, 32, 32, 3)  # as G draws them
+    bare = eshi.draw(things / "run", count=4, bare=True).out
+    np.testing.assert_array_equal(image.decode(bare), image.sheet(drawn.images))
 
 
 def test_what_hangs_there_stays(tmp_path: Path) -> None:

@@ -4,9 +4,9 @@ from eshi.artist.points import Latent, store
 from eshi.explore.directions import Directions, directions
 from eshi.explore.edit import Edit, edit
 from eshi.explore.favourites import add_favourite, drop_favourite, favourites
+from eshi.explore.film import film
 from eshi.explore.look import Look, look
 from eshi.explore.mix import Mix, mix
-from eshi.explore.page import film
 from eshi.explore.project import Projection, project
 from eshi.explore.sweep import Sweep, sweep
 from eshi.explore.transfer import Transfer, transfer

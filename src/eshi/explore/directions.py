@@ -14,10 +14,10 @@ from eshi.artist import Artist, points
 from eshi.artist.artist import BATCH
 from eshi.explore.features import features
 from eshi.explore.measures import COLOURED, Measure, measured
-from eshi.explore.page import labelled
-from eshi.ground import files, image
+from eshi.ground import files, image, sheet
 from eshi.ground.errors import EshiError, near_miss
 from eshi.ground.progress import Progress, note
+from eshi.ground.sheet import PLAIN, Style
 from eshi.networks.contracts import Generator
 from eshi.networks.engine import borrowed_randomness, one_thread
 
@@ -47,13 +47,14 @@ class Directions:
         found: np.ndarray = self.vectors[self.names.index(name)]
         return found
 
-    def sheet(self, who: Artist, z: Tensor, reach: float = 3.0, steps: int = 9) -> np.ndarray:
-        shares = torch.linspace(-reach, reach, steps)[:, None] * who.G.prior.deviation
-        rows = [who.render(z + shares * torch.from_numpy(vector)) for vector in self.vectors]
+    def sheet(self, who: Artist, z: Tensor, reach: float = 3.0, steps: int = 9, style: Style = PLAIN) -> np.ndarray:
+        amounts = torch.linspace(-reach, reach, steps)
+        far = amounts[:, None] * who.G.prior.deviation
+        rows = [who.render(z + far * torch.from_numpy(vector)) for vector in self.vectors]
         words = []
         for name, kind, attribute, r in zip(self.names, self.kinds, self.attributes, self.correlations, strict=True):
             words.append(f"{name}\nr {r:+.2f}" if kind == "measured" else f"{name}\n{attribute} {r:+.2f}")
-        return labelled(rows, words)
+        return sheet.table(rows, words, [f"{amount:+.2g}" for amount in amounts.tolist()], style)
 
 
 def directions(

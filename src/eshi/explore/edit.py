@@ -1,18 +1,19 @@
 """Change one thing about a face: along a named direction, or towards a colour of hair or eyes."""
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from eshi.artist import Artist, Latent
+from eshi.artist import Artist, Latent, points
 from eshi.explore.directions import Directions, saved
 from eshi.explore.measures import COLOURED, COLOURS, Measure, measured
-from eshi.ground import image
+from eshi.ground import sheet
 from eshi.ground.errors import EshiError, near_miss
+from eshi.ground.sheet import PLAIN, Style
 
 AMOUNT = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)")
 
@@ -24,9 +25,10 @@ class Edit:
     images: np.ndarray
     latent: np.ndarray
     changed: dict[str, tuple[float, float]]
+    words: list[str] = field(default_factory=list)  # below each image: the face, then how far it has come
 
-    def sheet(self) -> np.ndarray:
-        return image.sheet(self.images, len(self.images))
+    def sheet(self, style: Style = PLAIN) -> np.ndarray:
+        return sheet.sheet(self.images, self.words, len(self.images), style)
 
 
 def edit(
@@ -44,10 +46,8 @@ def edit(
     if not changes or steps < 2:
         raise EshiError("nothing to change", "for example: --set hair=pink --set smile=+2")
     z = before = who.latent(point)
-    for name, value in changes.items():  # all are checked before the first is done
-        wanted(found, name, value)
-    for name, value in changes.items():
-        amount = wanted(found, name, value)
+    amounts = {name: wanted(found, name, value) for name, value in changes.items()}  # all checked before one is done
+    for name, amount in amounts.items():
         if isinstance(amount, float):
             far = amount * who.G.prior.deviation * torch.from_numpy(found.vector(name))
             z = who.G.prior.possible(z + far)  # as far as it is told, likely or not
@@ -56,7 +56,16 @@ def edit(
     shares = torch.linspace(0, 1, steps)[:, None]
     images = who.render(before + shares * (z - before))
     known = measured(images[[0, -1]], more)
-    return Edit(images, z.numpy(), {name: (float(v[0]), float(v[1])) for name, v in known.items()})
+    words = [str(points.said(point)), *(progressed(changes, amounts, float(share)) for share in shares[1:])]
+    return Edit(images, z.numpy(), {name: (float(v[0]), float(v[1])) for name, v in known.items()}, words)
+
+
+def progressed(changes: dict[str, str | float], amounts: dict[str, float | np.ndarray], share: float) -> str:
+    """smile +0.67, hair pink 33%: a line each"""
+    return "\n".join(
+        f"{name} {share * amount:+.2g}" if isinstance(amount, float) else f"{name} {changes[name]} {share:.0%}"
+        for name, amount in amounts.items()
+    )
 
 
 def wanted(found: Directions, name: str, value: str | float) -> float | np.ndarray:

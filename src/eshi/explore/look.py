@@ -11,9 +11,9 @@ from torch import Tensor, nn
 
 from eshi.artist import Artist, Latent
 from eshi.explore.features import layers, maps
-from eshi.explore.page import enlarged, labelled
-from eshi.ground import image
+from eshi.ground import image, sheet
 from eshi.ground.errors import EshiError
+from eshi.ground.sheet import PLAIN, Style
 from eshi.networks.contracts import Discriminator
 
 
@@ -30,12 +30,14 @@ class Look:
     dropped: np.ndarray
     lost: list[int]  # the maps of G that were dropped, the most changing first
 
-    def sheets(self) -> dict[str, np.ndarray]:
+    def sheets(self, style: Style = PLAIN) -> dict[str, np.ndarray]:
+        layers = [f"layer {i + 1}" for i in range(len(self.maps))]
+        units, lost = [f"unit {unit}" for unit in self.units], [f"without {one}" for one in self.lost]
         return {
-            "filters": image.sheet(enlarged(self.filters, 8)),
-            "maps": labelled(self.maps, [f"layer {i + 1}" for i in range(len(self.maps))]),
-            "guided": labelled(list(self.guided), ["drawn", *[f"unit {unit}" for unit in self.units]]),
-            "dropped": labelled(list(self.dropped), ["drawn", *[f"without {lost}" for lost in self.lost]]),
+            "filters": sheet.sheet(Style(8).enlarged(self.filters), style=style),
+            "maps": sheet.table(self.maps, layers, style=style),
+            "guided": sheet.table(list(self.guided), ["drawn", *units], style=style),
+            "dropped": sheet.table(list(self.dropped), ["drawn", *lost], style=style),
         }
 
 

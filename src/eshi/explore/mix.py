@@ -8,9 +8,9 @@ import torch
 
 from eshi.artist import Artist
 from eshi.explore.expression import Reader, Term
-from eshi.explore.page import INK, beside, word
-from eshi.ground import image
+from eshi.ground import sheet
 from eshi.ground.errors import EshiError
+from eshi.ground.sheet import PLAIN, Style
 
 
 @dataclass
@@ -24,18 +24,17 @@ class Mix:
     image: np.ndarray
     around: np.ndarray
 
-    def sheet(self) -> np.ndarray:
+    def sheet(self, style: Style = PLAIN) -> np.ndarray:
         """Each term is a column, its examples above its value; then the result with its neighbours."""
         blocks: list[np.ndarray] = []
         for (sign, points, own), term in zip(self.operands, self.terms, strict=True):
             if blocks or sign == "-":
-                blocks.append(word(sign))
+                blocks.append(sheet.word(sign, style))
             alone = len(term.points) == 1 and torch.equal(term.points[0][1], term.value)
-            column = image.sheet(points if alone else np.concatenate([points, own[None]]), 1)
-            if not alone:  # a line above the value
-                column[-own.shape[0] - 4 : -own.shape[0] - 2] = INK
-            blocks.append(column)
-        return beside([*blocks, word("="), image.sheet(self.around, 3)])
+            words = [name for name, _ in term.points] + ([] if alone else [f"= {term.text}"])
+            faces = points if alone else np.concatenate([points, own[None]])
+            blocks.append(sheet.sheet(faces, words, 1, style))
+        return sheet.in_a_row([*blocks, sheet.word("=", style), sheet.sheet(self.around, columns=3, style=style)])
 
 
 def mix(run: Path | str | Artist, expression: str, noise: float = 0.25, seed: int = 0) -> Mix:

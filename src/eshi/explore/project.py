@@ -11,12 +11,12 @@ from torch import Tensor, nn
 from eshi.artist import Artist
 from eshi.artist.artist import BATCH, pictured
 from eshi.explore.features import maps
-from eshi.explore.page import beside, word
 from eshi.gather.crop import square
 from eshi.gather.finders import finder
-from eshi.ground import image
+from eshi.ground import image, sheet
 from eshi.ground.errors import EshiError
 from eshi.ground.progress import Progress, note
+from eshi.ground.sheet import PLAIN, Style
 
 MARGIN = 0.2  # of a found face's box, on every side: as eshi crop has it
 CUT = 128  # px: a square picture up to this is taken for a face cut out already, as eshi crop makes them
@@ -35,9 +35,10 @@ class Projection:
     error: float
     cut: tuple[int, int, int] | None = None
 
-    def sheet(self) -> np.ndarray:
-        path = image.sheet(self.path, len(self.path))
-        return beside([word("given"), image.sheet(self.target[None]), word("found"), path])
+    def sheet(self, style: Style = PLAIN) -> np.ndarray:
+        path = sheet.sheet(self.path, columns=len(self.path), style=style)
+        given = sheet.sheet(self.target[None], style=style)
+        return sheet.in_a_row([sheet.word("given", style), given, sheet.word("found", style), path])
 
 
 def project(

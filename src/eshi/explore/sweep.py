@@ -10,8 +10,9 @@ from torch import Tensor
 
 from eshi.artist import Artist, Latent
 from eshi.explore.measures import Measure, measured
-from eshi.explore.page import labelled
+from eshi.ground import sheet
 from eshi.ground.errors import EshiError
+from eshi.ground.sheet import PLAIN, Style
 
 CLEAR = 0.5  # a measure that moves by so many of its own standard deviations is what a coordinate changes
 
@@ -27,11 +28,11 @@ class Sweep:
     effects: list[float]
     labels: list[str]
 
-    def sheet(self) -> np.ndarray:
+    def sheet(self, style: Style = PLAIN) -> np.ndarray:
         several = len({str(point) for point in self.points}) > 1
         rows = zip(self.dims, self.points, self.labels, strict=True)
         words = [(f"{dim} of {point}" if several else f"{dim}") + f"\n{label}".rstrip() for dim, point, label in rows]
-        return labelled(list(self.images), words)
+        return sheet.table(list(self.images), words, [f"{value:+.2f}" for value in self.values], style)
 
 
 def sweep(

@@ -220,8 +220,19 @@ def sheet(images: Pixels, columns: int | None = None, gap: int = 2) -> Pixels:
 
 def encode(image: Pixels, kind: str = "png", **options: object) -> bytes:
     memory = io.BytesIO()
-    Image.fromarray(image).save(memory, kind, **options)
+    with drawable(image.shape[-2], image.shape[-3], kind):
+        Image.fromarray(image).save(memory, kind, **options)
     return memory.getvalue()
+
+
+@contextmanager
+def drawable(width: int, height: int, kind: str) -> Iterator[None]:
+    """WebP ends at 16,383 px, JPEG and GIF at 65,535."""
+    try:
+        yield
+    except (ValueError, OSError) as error:
+        what = f"cannot write {width} x {height} px as {kind}: {error}"
+        raise EshiError(what, "name it .png, or make it smaller") from error
 
 
 def save(image: Pixels, path: Path | str) -> Path:
@@ -240,5 +251,6 @@ def animate(frames: Pixels, path: Path | str, seconds: float = 0.1) -> Path:
     kind = path.suffix.lower().lstrip(".")
     if kind not in ("gif", "webp"):
         raise EshiError(f"cannot animate a {path.suffix or 'file without suffix'}", "name it .gif or .webp")
-    first.save(memory, kind, save_all=True, append_images=rest, duration=int(1000 * seconds), loop=0)
+    with drawable(*first.size, kind):
+        first.save(memory, kind, save_all=True, append_images=rest, duration=int(1000 * seconds), loop=0)
     return write(path, memory.getvalue(), lasting=False)

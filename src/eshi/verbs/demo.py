@@ -56,5 +56,5 @@ def demo(
     note(f"3/4  training the recipe '{chosen.name}' on {kept:,} faces in {run}; Ctrl-C stops, the same command goes on")
     train(faces, recipe=chosen, out=run, images=chosen.images)
     note("4/4  drawing")
-    draw(run, seed=1, out=sheet)
+    draw(run, seed=1, out=sheet, bare=True, force=True)
     return Demo(faces, run, sheet, time.monotonic() - start)

@@ -1,10 +1,12 @@
 """Faces out of a trained run."""
 
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Annotated
 
-from eshi.verbs.gallery import Out, Pixels, Run, points, said, sheet
+from eshi.ground.progress import note
+from eshi.verbs.gallery import Bare, Force, Out, Pixels, Run, Scale, Smooth, hang, points, said, sheet, style
 from eshi.verbs.verb import About, verb
 
 
@@ -41,26 +43,37 @@ def draw(
     single: Annotated[
         Path | str | None, About("single files, named by number, instead of a sheet", metavar="DIR")
     ] = None,
+    scale: Scale = 1,
+    smooth: Smooth = False,
+    bare: Bare = False,
+    force: Force = False,
 ) -> Drawn:
     """draw faces with a trained run or a checkpoint"""
     from eshi.artist import Artist, draw, stream
     from eshi.ground import image
+    from eshi.ground.sheet import sheet as hung
 
+    shown = style(scale, smooth, bare)
     numbered = str(seed).strip().lstrip("-").isdecimal()
     wanted = (count, int(seed) if numbered else 0, search, mean, std, () if numbered else points(seed))
     who = Artist.of(run)
     if single is not None:
         numbers: list[int | str] = []
         scores: list[float] = []
+        others = 0
         for part in stream(who, *wanted):  # written as they come: they may be more than fit into memory
             for number, face in zip(part.numbers, part.images, strict=True):
                 stem = f"{number:06}" if isinstance(number, int) else said(number)
-                image.save(face, Path(single) / f"{stem}.png")
+                wanted_file = Path(single) / f"{stem}.png"
+                others += hang(partial(image.save, shown.enlarged(face)), wanted_file, force) != wanted_file
             numbers, scores, none = numbers + part.numbers, scores + part.scores, part.images[:0]
+        if others:
+            note(f"{single} held other drawings by {others:,} of these names: the new ones have a number behind theirs")
         return Drawn(Path(single), numbers, scores, who.step_name, none)
     found = draw(who, *wanted)
     words = [count, f"seed{seed}"] if numbered else ["faces", said(seed)]
     options = {"from": search, "mean": mean, "std": std if std != 1 else 0}
     words += [f"{key}{value:g}" for key, value in options.items() if value]
-    where = sheet(image.sheet(found.images), run, out, *words)
+    picture = hung(found.images, [str(number) for number in found.numbers], style=shown)
+    where = sheet(picture, run, out, *words, style=shown, force=force)
     return Drawn(where, found.numbers, found.scores, who.step_name, found.images)

@@ -7,7 +7,23 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 
 from eshi.ground.errors import EshiError
-from eshi.verbs.gallery import Face, Out, Pixels, Run, beside, hang, numbers, points, said, sheet
+from eshi.verbs.gallery import (
+    Bare,
+    Face,
+    Force,
+    Out,
+    Pixels,
+    Run,
+    Scale,
+    Smooth,
+    beside,
+    hang,
+    numbers,
+    points,
+    said,
+    sheet,
+    style,
+)  # fmt: skip
 from eshi.verbs.verb import About, settings, verb
 
 
@@ -43,15 +59,20 @@ def sweep(
     steps: Annotated[int, About("pictures a row")] = 20,
     rows: Annotated[int, About("with auto: so many coordinates")] = 8,
     out: Out = None,
+    scale: Scale = 1,
+    smooth: Smooth = False,
+    bare: Bare = False,
+    force: Force = False,
 ) -> Swept:
     """move one latent coordinate at a time, a row each"""
     from eshi.explore import sweep
 
+    shown = style(scale, smooth, bare)
     chosen: Any = "auto" if isinstance(dims, str) and dims == "auto" else numbers(dims, "--dims")
     found = sweep(run, chosen, points(seed), steps, rows)
-    picture = found.sheet()
+    picture = found.sheet(shown)
     what = "auto" if chosen == "auto" else "dims" + ",".join(map(str, chosen))
-    where = sheet(picture, run, out, "sweep", f"seed{said(seed)}", what)
+    where = sheet(picture, run, out, "sweep", f"seed{said(seed)}", what, style=shown, force=force)
     return Swept(where, found.dims, found.effects, found.labels, found.images, picture)
 
 
@@ -86,9 +107,14 @@ def walk(
         Path | str | None,
         About("the film: .webp, .gif or .mp4; or a sheet: .png", "RUN/drawn/...webp", "-o --out", "FILE"),
     ] = None,
+    scale: Scale = 1,
+    smooth: Smooth = False,
+    force: Force = False,
 ) -> Walked:
     """walk through the latent space from face to face: a GIF, WebP or MP4"""
-    where = beside(run, out, "walk", said(seeds), *["loop"] * loop, *["even"] * even, suffix=".webp")
+    shown = style(scale, smooth)
+    words = ["walk", said(seeds), *["loop"] * loop, *["even"] * even, *shown.said]
+    where = beside(run, out, *words, suffix=".webp")
     if where and where.suffix.lower() not in (".webp", ".gif", ".mp4", ".png"):
         raise EshiError(f"cannot make a film of {where}", "name it .webp, .gif or .mp4; a sheet of its frames: .png")
     if seconds <= 0:
@@ -101,10 +127,11 @@ def walk(
 
     def write(file: Path) -> Path:
         if file.suffix.lower() == ".png":
-            return image.save(image.sheet(found.images), file)
-        return film(found.images, file, seconds)
+            return image.save(image.sheet(shown.enlarged(found.images)), file)
+        return film(shown.enlarged(found.images), file, seconds)
 
-    return Walked(hang(write, where, out), found.smoothness, found.measured_by, found.images, found.latents)
+    hung = hang(write, where, force, out is not None)
+    return Walked(hung, found.smoothness, found.measured_by, found.images, found.latents)
 
 
 @dataclass
@@ -128,13 +155,19 @@ def mix(
     noise: Annotated[float, About("around the result, as in the paper")] = 0.25,
     seed: Annotated[int, About("of that noise")] = 0,
     out: Out = None,
+    scale: Scale = 1,
+    smooth: Smooth = False,
+    bare: Bare = False,
+    force: Force = False,
 ) -> Mixed:
     """vector arithmetic on faces: "mean(1,2,3) - mean(4,5,6) + miku" """
     from eshi.explore import mix
 
+    shown = style(scale, smooth, bare)
     found = mix(run, expression, noise, seed)
-    picture = found.sheet()
-    return Mixed(sheet(picture, run, out, "mix", expression), found.latent, found.image, picture)
+    picture = found.sheet(shown)
+    where = sheet(picture, run, out, "mix", expression, style=shown, force=force)
+    return Mixed(where, found.latent, found.image, picture)
 
 
 @dataclass
@@ -164,18 +197,23 @@ def directions(
     count: Annotated[int, About("drawings to learn from")] = 2000,
     seed: Annotated[Face, About("the face that the sheet shows", metavar="FACE")] = 7,
     out: Out = None,
+    scale: Scale = 1,
+    smooth: Smooth = False,
+    bare: Bare = False,
+    force: Force = False,
 ) -> Directed:
     """find directions that mean something: hair, eyes, smile ...; kept with the run"""
     from eshi.artist import Artist
     from eshi.explore import directions
 
+    shown = style(scale, smooth, bare)
     who = Artist.of(run)
-    shown = who.latents([seed])  # a name that is none shows before the work
+    face = who.latents([seed])  # a name that is none shows before the work
     found = directions(who, count)
-    picture = found.sheet(who, shown)
+    picture = found.sheet(who, face, style=shown)
     kinds, attributes = (dict(zip(found.names, words, strict=True)) for words in (found.kinds, found.attributes))
     correlations = dict(zip(found.names, found.correlations, strict=True))
-    where = sheet(picture, run, out, "directions", f"seed{said(seed)}")
+    where = sheet(picture, run, out, "directions", f"seed{said(seed)}", style=shown, force=force)
     return Directed(where, kinds, attributes, correlations, found.vectors, picture)
 
 
@@ -204,16 +242,21 @@ def edit(
     ] = (),
     steps: Annotated[int, About("pictures from before to after")] = 7,
     out: Out = None,
+    scale: Scale = 1,
+    smooth: Smooth = False,
+    bare: Bare = False,
+    force: Force = False,
 ) -> Edited:
     """change a face along known directions: --set hair=pink --set smile=+2"""
     from eshi.explore import edit
 
+    shown = style(scale, smooth, bare)
     words = settings(set)
     if wrong := [word for word in words if "=" not in word]:
         raise EshiError(f"--set {wrong[0]}: not of the form what=value", "for example --set hair=pink --set smile=+2")
     changes: dict[str, str | float] = {what: value for what, _, value in (word.partition("=") for word in words)}
     found = edit(run, seed, changes, steps=steps)
-    where = sheet(found.sheet(), run, out, "edit", said(seed), *words)
+    where = sheet(found.sheet(shown), run, out, "edit", said(seed), *words, style=shown, force=force)
     return Edited(where, found.latent, found.changed, found.images)
 
 
@@ -245,15 +288,20 @@ def project(
     restarts: Annotated[int, About("how many beginnings")] = 4,
     seed: Annotated[int, About("of the beginnings")] = 0,
     out: Out = None,
+    scale: Scale = 1,
+    smooth: Smooth = False,
+    bare: Bare = False,
+    force: Force = False,
 ) -> Projected:
     """find the latent whose drawing is closest to a given face"""
     from eshi.explore import project, store
 
+    shown = style(scale, smooth, bare)
     found = project(run, face, steps, restarts, seed)
     stem = Path(face).stem if isinstance(face, str | Path) else "face"
-    latent = hang(lambda file: store(found.latent, file), beside(run, None, stem, suffix=".npy"), None)
-    picture = found.sheet()
-    where = sheet(picture, run, out, "project", stem)
+    latent = hang(lambda file: store(found.latent, file), beside(run, None, stem, suffix=".npy"))
+    picture = found.sheet(shown)
+    where = sheet(picture, run, out, "project", stem, style=shown, force=force)
     return Projected(where, latent, found.error, found.latent, found.image, found.cut, picture)
 
 
@@ -313,15 +361,20 @@ def look(
         int | str | Sequence[int] | None, About("maps to drop: 3,17", "those that tell most", metavar="MAPS")
     ] = None,
     out: Annotated[Path | str | None, About("the folder of the pictures", "RUN/drawn/look", "-o --out", "DIR")] = None,
+    scale: Scale = 1,
+    smooth: Smooth = False,
+    bare: Bare = False,
+    force: Force = False,
 ) -> Looked:
     """what the networks see: filters, activation maps, guided backpropagation, dropped maps of G"""
     from eshi.explore import look
     from eshi.ground import image
 
+    shown = style(scale, smooth, bare)
     dropped = None if drop is None else numbers(drop, "--drop")
-    sheets = look(run, points(seeds), units, layer, dropped).sheets()
-    home = beside(run, out, "look", suffix="")
-    files = [hang(partial(image.save, one), home and home / f"{name}.png", out) for name, one in sheets.items()]
+    sheets = look(run, points(seeds), units, layer, dropped).sheets(shown)
+    home, named = beside(run, out, "look", suffix=""), out is not None
+    files = [hang(partial(image.save, one), home and home / f"{key}.png", force, named) for key, one in sheets.items()]
     return Looked([file for file in files if file], sheets)
 
 

@@ -1,4 +1,8 @@
-"""Where drawings go: named after what they show, beside the run; a file that is there already is never replaced."""
+"""How drawings are shown and where they go: named after what they show, beside the run.
+
+One rule for every verb: a file that is there already is not replaced. The same drawing again is the same file, another
+one gets the next free number, and --force replaces.
+"""
 
 import hashlib
 import itertools
@@ -9,12 +13,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, TypeAlias
 
 from eshi.ground.errors import EshiError
+from eshi.ground.progress import note
 from eshi.verbs.verb import About
 
 if TYPE_CHECKING:
     import numpy as np
 
     from eshi.artist import Artist
+    from eshi.ground.sheet import Style
 
     Trained: TypeAlias = "Path | str | Artist"
     Pixels = np.ndarray
@@ -28,6 +34,10 @@ LONGEST = 100  # characters of a name that is made of words
 
 Run = Annotated[Trained, About("a run folder or a checkpoint file")]
 Out = Annotated[Path | str | None, About("the picture's file", "RUN/drawn/...", "-o --out", "FILE")]
+Scale = Annotated[int, About("show it so many times as large")]
+Smooth = Annotated[bool, About("enlarge softly, not in crisp squares")]
+Bare = Annotated[bool, About("without words on the sheet")]
+Force = Annotated[bool, About("replace a file that is there; otherwise another drawing gets the next free number")]
 
 
 def beside(run: Trained, out: Path | str | None, *words: object, suffix: str = ".png") -> Path | None:
@@ -52,34 +62,43 @@ def slug(*words: object) -> str:
     return f"{said.encode()[:60].decode(errors='ignore')}-{hashlib.blake2b(said.encode(), digest_size=4).hexdigest()}"
 
 
-def hang(write: Callable[[Path], Any], path: Path | None, out: Path | str | None) -> Path | None:
-    """What `write` makes, at `path`, or under the next free number where another drawing has that name. Only a file
-    that its user named (`out`) is replaced. The same drawing again is the same file."""
+def style(scale: int = 1, smooth: bool = False, bare: bool = False) -> "Style":
+    from eshi.ground.sheet import Style
+
+    return Style(scale, smooth, bare).checked()
+
+
+def hang(write: Callable[[Path], Any], path: Path | None, force: bool = False, named: bool = False) -> Path | None:
+    """What `write` makes, at `path`, or under the next free number where something else has that name: a note says so
+    where its user `named` it. The same again is the same file; with `force` the new one takes the name."""
     if path is None:
         return None
-    if out is not None:
-        write(path)
-        return path
-    new = path.with_name(f".{os.getpid()}-{path.name}")
+    if path.is_dir():
+        raise EshiError(f"{path} is a folder", f"name a file in it: {path / 'drawing.png'}")
+    new = path.with_name(f".{os.getpid()}-{path.stem[:40]}{path.suffix}")
     try:
         write(new)
         for number in itertools.count(1):
             free = path if number == 1 else path.with_name(f"{path.stem}-{number}{path.suffix}")
-            if not free.exists():
+            if not free.exists() or force:
                 new.replace(free)
-                return free
+                break
             if free.is_file() and free.read_bytes() == new.read_bytes():
-                return free
-        raise AssertionError("numbers do not end")
+                break
     finally:
         new.unlink(missing_ok=True)
+    if named and free != path:
+        note(f"{path} is there already and stays; this one is {free}. --force replaces")
+    return free
 
 
-def sheet(pixels: Pixels, run: Trained, out: Path | str | None, *words: object) -> Path | None:
+def sheet(
+    pixels: Pixels, run: Trained, out: Path | str | None, *words: object, style: "Style", force: bool = False
+) -> Path | None:
     """One picture hung up."""
     from eshi.ground import image
 
-    return hang(lambda file: image.save(pixels, file), beside(run, out, *words), out)
+    return hang(lambda file: image.save(pixels, file), beside(run, out, *words, *style.said), force, out is not None)
 
 
 def points(faces: Face | Sequence[Face]) -> list[Any]:
