@@ -21,12 +21,13 @@ gather      workers painter.pen painter.character painter.head painter.hair pain
             painter.backdrop painter.compose painter.folder painter album catalogue finders finders.* finders.evaluate
             sites credits measure duplicates arrivals leash hearing collect crop clean survey faceset
 networks    contracts shard prior lite engine *  build
-run         checkpoint logbook folder
+run         tensorfile checkpoint logbook folder
 artist      points artist
 judging     metrics features judge guard watch compare
 pages       page curves chart lapse origin headline faces run
 training    losses augment team pupils learn start course loop
 explore     film features measures expression directions *
+share       facts safetensors foreign intake * export
 verbs       verb gallery * demo
 cli         completion parser commands
 """

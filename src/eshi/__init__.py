@@ -6,9 +6,10 @@
     judge       judge, runs, report
     draw        draw
     explore     sweep, walk, mix, directions, edit, project, favourites, look, transfer
+    share       export, import
 
 Each is the command of the same name: `eshi.crop("pictures", out="faces")` is `eshi crop pictures -o faces`, and what
-comes back is a dataclass. `help(eshi.crop)` says more.
+comes back is a dataclass. `help(eshi.crop)` says more. `import` is a word of Python's own: `eshi.import_`.
 """
 
 import ast

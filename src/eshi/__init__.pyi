@@ -40,6 +40,10 @@ from eshi.verbs.judging import Runs as Runs
 from eshi.verbs.judging import judge as judge
 from eshi.verbs.judging import report as report
 from eshi.verbs.judging import runs as runs
+from eshi.verbs.sharing import Exported as Exported
+from eshi.verbs.sharing import Imported as Imported
+from eshi.verbs.sharing import export as export
+from eshi.verbs.sharing import import_ as import_
 from eshi.verbs.training import Recipes as Recipes
 from eshi.verbs.training import Trained as Trained
 from eshi.verbs.training import recipes as recipes

@@ -38,6 +38,7 @@ class Artist:
     home: Path | None = None  # the folder that its favourites and directions lie in; none for one made in Python
     step: str = ""  # which of a run's it is, or the checkpoint's name
     engine: Engine = field(default_factory=lambda: choose("cpu", "fp32"))
+    shared: dict[str, Any] = field(default_factory=dict)  # the scores and credits that a file from elsewhere came with
 
     @classmethod
     def load(cls, path: Path | str, device: str = "cpu") -> "Artist":
@@ -52,9 +53,11 @@ class Artist:
         ready = trained(found, {name: its for name, its in weights.items() if its is not None}, file)
         engine = choose(device, "fp32")
         G, D = (engine.place(ready[name]).eval().requires_grad_(False) for name in "GD")
+        if weights["G"] is None:
+            G = Absent(file)
         home = path if path.is_dir() else path.parent
         step = STEPS.get(file.name, file.name)
-        return cls(found, state["images"], G, None if weights["D"] is None else D, home, step, engine)
+        return cls(found, state["images"], G, None if weights["D"] is None else D, home, step, engine, state["shared"])
 
     @classmethod
     def of(cls, run: "Path | str | Artist") -> "Artist":
@@ -69,7 +72,7 @@ class Artist:
     def critic(self) -> Discriminator:
         """D, or an error that says why there is none."""
         if self.D is None:
-            raise EshiError("this checkpoint holds no D, only G", "take the run's own last.pt, not an export")
+            raise EshiError("this checkpoint holds no D, only G", "take the run's own last.pt, or an export with D")
         return self.D
 
     def favourites(self) -> points.Favourites:
@@ -122,6 +125,17 @@ class Artist:
         liked = torch.cat(scores)
         best = liked.argsort(descending=True, stable=True)[:count]
         return [numbers[int(i)] for i in best], liked[best].tolist()
+
+
+class Absent:
+    """In the place of a G where there is none: whatever is asked of it, it says so."""
+
+    def __init__(self, file: Path):
+        self._file = file
+
+    def __getattr__(self, name: str) -> Any:
+        hint = "it can be asked by eshi look RUN --on FACES and eshi transfer RUN DATASET"
+        raise EshiError(f"{self._file} holds a discriminator alone: it cannot draw", hint)
 
 
 def pictured(path: Path) -> bool:

@@ -8,7 +8,7 @@ from torch import Tensor
 
 from eshi.networks import contracts, shard
 
-Name = Literal["normal", "uniform"]
+Name = Literal["normal", "uniform", "symmetric"]
 FARTHEST = 4 * 0.5**0.5  # beyond the usual length of a normal latent: four of its standard deviations
 
 
@@ -61,28 +61,42 @@ class Uniform(Named):
 
     def draw(self, count: int, length: int, seed: int | None, device: torch.device | None = None) -> Tensor:
         if seed is None:
-            return shard.rand(count, length, device=device)
-        return stacked([random.random(length) for random in numbered(count, seed)], length, device)
+            return self.moved(shard.rand(count, length, device=device))
+        return self.moved(stacked([random.random(length) for random in numbered(count, seed)], length, device))
+
+    def moved(self, share: Tensor) -> Tensor:
+        """From [0, 1] to between the ends."""
+        low, high = self.ends
+        return low + (high - low) * share
 
     def possible(self, z: Tensor) -> Tensor:
-        return z.clamp(0, 1)
+        return z.clamp(*self.ends)
 
-    likely = possible  # inside the cube, no place is likelier than another
+    def likely(self, z: Tensor) -> Tensor:
+        return self.possible(z)  # inside the cube, no place is likelier than another
 
     def between(self, here: Tensor, there: Tensor, share: Tensor) -> Tensor:
         return line(here, there, share)
 
     def free(self, z: Tensor) -> Tensor:
-        return torch.logit(z, 1e-3)
+        low, high = self.ends
+        return torch.logit((z - low) / (high - low), 1e-3)
 
     def latent(self, free: Tensor) -> Tensor:
-        return torch.sigmoid(free)
+        return self.moved(torch.sigmoid(free))
 
     def unlikely(self, z: Tensor) -> Tensor:
         return torch.zeros(len(z), device=z.device)
 
 
-PRIORS: dict[str, contracts.Prior] = {prior.name: prior for prior in (Normal(), Uniform())}
+class Symmetric(Uniform):
+    """Even in [-1, 1], as some checkpoints from elsewhere want it."""
+
+    name, mean, deviation = "symmetric", 0.0, 3**-0.5
+    ends = (-1.0, 1.0)
+
+
+PRIORS: dict[str, contracts.Prior] = {prior.name: prior for prior in (Normal(), Uniform(), Symmetric())}
 
 
 def numbered(count: int, seed: int) -> list[np.random.Generator]:

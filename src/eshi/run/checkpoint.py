@@ -1,9 +1,11 @@
 """A checkpoint's file: what stands in it, how it is written whole, and how a stranger's is read without running it.
 
 It holds plain values and tensors alone: the recipe, `step`, `images`, `seconds`, `faces` (which set it learned from),
-`rollbacks` (at how many images each), and a state for each of the run's parts: G, D, opt_G, opt_D, G_ema.
+`rollbacks` (at how many images each), and a state for each of the run's parts: G, D, opt_G, opt_D, G_ema. What is
+shared with others may lack all but G or D, and tells the scores and credits that came with it (`shared`).
 """
 
+import json
 import math
 import shutil
 import zipfile
@@ -18,8 +20,11 @@ import eshi
 from eshi.ground import files
 from eshi.ground.errors import EshiError
 from eshi.recipe import Recipe
+from eshi.run import tensorfile
 
 FORMAT = 2
+PARTS = ("G", "D")  # that are shared
+FACTS = "eshi"  # under which name a .safetensors tells all but the weights
 SLOWER = 4  # D's rate is divided by it at each rollback: docs/guard.md
 
 
@@ -41,12 +46,24 @@ def load(path: Path) -> dict[str, Any]:
         raise EshiError(what, "a run gets one from: eshi train FACES -o RUN")
     if not file.is_file():
         raise EshiError(f"{file} is not a file", "name a run's folder or its last.pt")
+    state = exported(file) if file.suffix == tensorfile.SUFFIX else opened(file)
+    drawn = isinstance(state, dict) and is_state(state.get("G"))
+    alone = isinstance(state, dict) and state.get("G", 0) is None and is_state(state.get("D"))  # a D that was imported
+    if not (drawn or alone) or not isinstance(state.get("recipe"), dict):
+        raise EshiError(f"{file} is no checkpoint of eshi", f"one of another program: eshi import {file}")
+    return upgraded(state, file)
+
+
+def opened(file: Path, old: bool = False) -> Any:
+    """What a file written by torch holds: plain values and plain tensors. An `old` one may lack the zip around it."""
     what = f"cannot read checkpoint {file}: it is damaged or cut short"
     damaged = EshiError(what, "try an older copy of it, or train anew with -o", 1)
     try:
-        with zipfile.ZipFile(file) as archive:
-            if archive.testzip():  # torch.load does not look at the checksums
-                raise damaged
+        if not old or zipfile.is_zipfile(file):
+            with zipfile.ZipFile(file) as archive:
+                packed(archive, file)
+                if archive.testzip():  # torch.load does not look at the checksums
+                    raise damaged
         state = torch.load(file, map_location="cpu", weights_only=True)
     except EshiError:
         raise
@@ -55,28 +72,77 @@ def load(path: Path) -> dict[str, Any]:
     except Exception as error:  # torch raises whatever the bytes made it stumble over, and advises to trust them
         what = f"cannot read checkpoint {file}: it holds more than numbers and plain values"
         raise EshiError(what, "eshi opens no pickled objects: that would run the code in them") from error
-    if not isinstance(state, dict) or not isinstance(state.get("recipe"), dict) or not is_state(state.get("G")):
-        raise EshiError(f"{file} is no checkpoint of eshi", "a run's is called last.pt")
     try:
         usual = all(map(plain, tensors(state)))
     except RecursionError:  # nested as no run nests
         usual = False
     if not usual:
         raise EshiError(f"{file} holds tensors that are sparse or have no values", "a run's are plain ones")
-    return upgraded(state, file)
+    return state
 
 
-def tensors(value: Any) -> Iterator[Tensor]:
-    """All of them, however deep; weights_only reads nothing but dicts, lists and tuples."""
+def packed(archive: zipfile.ZipFile, file: Path) -> None:
+    """torch stores everything as it is: parts that are compressed, or lie upon one another, were made to burst."""
+    parts = archive.infolist()
+    if any(part.compress_type != zipfile.ZIP_STORED for part in parts):
+        raise EshiError(f"{file} holds compressed parts, which torch writes nowhere", "get it from where it was made")
+    if (total := sum(part.file_size for part in parts)) > file.stat().st_size:
+        raise EshiError(f"{file} declares {total:,} bytes and has fewer", "get it from where it was made")
+
+
+def exported(file: Path) -> Any:
+    """The state in a .safetensors of eshi's, as `exporting` lays it out; None in one of another program's."""
+    found, words = safe(file)
+    try:
+        state = json.loads(words[FACTS])
+    except KeyError:
+        return None
+    except (ValueError, RecursionError) as error:
+        raise EshiError(f"cannot read {file}: what it says of itself is no JSON", "export it anew") from error
+    if isinstance(state, dict):
+        for part in PARTS:
+            own = {name.removeprefix(f"{part}."): t for name, t in found.items() if name.startswith(f"{part}.")}
+            state[part] = own or None
+    return state
+
+
+def exporting(recipe: Recipe, state: Mapping[str, Any]) -> tuple[dict[str, Tensor], dict[str, str]]:
+    """The weights of G and D by name, and all else that `state` says as text."""
+    facts = {"format": FORMAT, "eshi": eshi.__version__, "recipe": recipe.as_dict()}
+    facts |= {key: value for key, value in state.items() if key not in PARTS}
+    weights = {f"{part}.{name}": t for part in PARTS for name, t in (state.get(part) or {}).items()}
+    return weights, {"format": "pt", FACTS: json.dumps(facts, ensure_ascii=False)}  # pt: what others expect there
+
+
+def imported(state: Mapping[str, Any]) -> bool:
+    """Networks alone, perhaps only one of them: the rest of what a run goes on with begins anew."""
+    return state["step"] == 0 and "opt_G" not in state
+
+
+def safe(file: Path) -> tuple[dict[str, Tensor], dict[str, str]]:
+    try:
+        return tensorfile.read(file)
+    except ValueError as error:
+        raise EshiError(f"{file} is no sound .safetensors: {error}", "get it from where it was made", 1) from error
+
+
+def tensors(value: Any, seen: set[int] | None = None) -> Iterator[Tensor]:
+    """All of them, however deep; weights_only reads nothing but dicts, lists and tuples. Each of these once: a small
+    file can name one list in a thousand places."""
+    seen = set() if seen is None else seen
     if isinstance(value, Tensor):
         yield value
-    elif isinstance(value, Mapping | list | tuple):
+    elif isinstance(value, Mapping | list | tuple) and id(value) not in seen:
+        seen.add(id(value))
         for one in value.values() if isinstance(value, Mapping) else value:
-            yield from tensors(one)
+            yield from tensors(one, seen)
 
 
 def plain(tensor: Tensor) -> bool:
-    return tensor.layout == torch.strided and tensor.device.type == "cpu" and not tensor.is_quantized
+    """Numbers of its own, one for each place: a view may claim a million places for one number."""
+    if tensor.layout != torch.strided or tensor.device.type != "cpu" or tensor.is_quantized:
+        return False
+    return tensor.numel() * tensor.element_size() <= tensor.untyped_storage().nbytes()
 
 
 def is_state(value: Any) -> bool:
@@ -99,6 +165,8 @@ def upgraded(state: dict[str, Any], file: Path) -> dict[str, Any]:
                 raise ValueError(name)
         state["seconds"], state["faces"] = float(state["seconds"]), str(state["faces"])
         state["rollbacks"] = [int(images) for images in state["rollbacks"]]
+        if not isinstance(state.setdefault("shared", {}), dict):
+            raise TypeError("shared")
     except (KeyError, TypeError, ValueError, IndexError, AttributeError, ArithmeticError) as error:
         raise EshiError(f"{file} is no checkpoint of eshi: {error} is amiss", "a run's is called last.pt") from error
     return state

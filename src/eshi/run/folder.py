@@ -55,11 +55,12 @@ class Run:
 
     def resume(self) -> None:
         before = stored_recipe(self.folder)
-        if before and (changed := recipe.refused(before, self.recipe)):
-            what = f"{self.folder} was trained with another recipe: {'; '.join(changed)}"
-            raise EshiError(what, "give the old values to go on, or -o for a new run")
+        changed = recipe.refused(before, self.recipe) if before else []
         if (self.folder / "last.pt").exists():
             self.state = checkpoint.load(self.folder / "last.pt")
+        if changed and not (self.state and checkpoint.imported(self.state)):  # how that was trained, nobody knows
+            what = f"{self.folder} was trained with another recipe: {'; '.join(changed)}"
+            raise EshiError(what, "give the old values to go on, or -o for a new run")
         files.tidy(self.folder)
         files.write(self.folder / "recipe.yaml", self.recipe.yaml().encode())
         images = self.state["images"] if self.state else -1

@@ -55,6 +55,8 @@ class Course:
         self.seen: dict[str, list[Tensor]] = defaultdict(list)
         if run.state:
             for name, part in who.parts().items():
+                if run.state.get(name) is None and checkpoint.imported(run.state):
+                    continue
                 checkpoint.fill(part, run.state.get(name), f"{name} in {run.folder / 'last.pt'}")
             who.brake(len(self.rollbacks))
 
@@ -69,7 +71,8 @@ class Course:
 
     def same_faces(self, changed: bool) -> None:
         """Refuses faces from elsewhere, unless they are the same or the change is meant (`changed`)."""
-        if not self.run.state or self.run.state["faces"] == self.faces.content:
+        state = self.run.state
+        if not state or state["faces"] == self.faces.content or checkpoint.imported(state):
             return
         before = (last_event(self.run.rows(), "started") or {}).get("faces", "")
         if changed or Path(before) == self.faces.path.resolve():
@@ -105,7 +108,7 @@ class Course:
             self.go_back({key: stopped[key] for key in ("state", "why", "evidence", "try") if key in stopped})
         elif self.unheeded(rows):
             self.heed(self.watch.verdict())
-        if not self.run.state:
+        if not self.step:
             self.run.sheet(self.faces.batch(self.recipe.seed, 0, min(SHEET, len(self.faces))), "real", 0)
             self.sheet()
         self.bar = Progress(f"training {self.run.folder}", self.length, "images", self.images).__enter__()

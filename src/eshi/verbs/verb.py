@@ -20,7 +20,7 @@ from typing import Any, ParamSpec, Protocol, TypeVar
 
 from eshi.ground.errors import EshiError, near_miss
 
-GROUPS = ("start here", "gather", "train", "judge", "draw", "explore")  # along the journey, as help shows them
+GROUPS = ("start here", "gather", "train", "judge", "draw", "explore", "share")  # along the journey, as help shows them
 
 
 class Result(Protocol):
@@ -102,7 +102,7 @@ class Verb:
 
     @property
     def name(self) -> str:
-        return self.call.__name__
+        return spoken(self.call)
 
     @property
     def about(self) -> str:
@@ -114,6 +114,11 @@ class Verb:
 
 
 VERBS: dict[str, Verb] = {}
+
+
+def spoken(function: Callable[..., Any]) -> str:
+    """A verb that is a word of Python, too, stands there with a line behind it: import_."""
+    return function.__name__.rstrip("_")
 
 
 def verb(
@@ -132,7 +137,7 @@ def verb(
                     parameter.check(given[parameter.name])
             return function(*args, **options)
 
-        into[function.__name__] = Verb(checked, group, example, more)
+        into[spoken(function)] = Verb(checked, group, example, more)
         return checked
 
     return keep

@@ -1,0 +1,334 @@
+"""Checkpoints of other programs: names and shapes tell the layers, the layers become a recipe and our own state."""
+
+import math
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from eshi.ground.errors import EshiError
+from eshi.ground.registry import DISCRIMINATORS, GENERATORS
+from eshi.ground.schema import show
+from eshi.networks.prior import PRIORS
+
+LEAVES = ("weight", "bias", "running_mean", "running_var", "num_batches_tracked")
+ROLES = re.compile(r"(net|model)?_?(g|d|gen|dis|disc|generator|discriminator|netg|netd)", re.IGNORECASE)
+# Kernel -> stride, padding: the weights do not tell them, the write-ups and the examples do.
+TRANSPOSED = {2: (2, 0), 4: (2, 1), 5: (3, 1), 6: (2, 2)}
+SAME = {1: (1, 0), 3: (1, 1), 5: (1, 2), 7: (1, 3)}
+DOWN = {2: (2, 0), 3: (2, 1), 4: (2, 1), 5: (3, 1), 6: (2, 2)}
+STEM = range(2, 10)  # px of the first map
+LEAST, MOST = 16, 1024  # px of a picture
+SHOWN = 128  # drawings that tell which rectifier and which prior
+DEEPEST = 4  # dicts inside one another
+EXPECTED = (
+    "eshi knows chains of (transposed) convolutions, linear layers and batch norms, up from a latent or down to D's"
+)
+State = Mapping[str, Tensor]
+
+
+class Misfit(Exception):
+    """The first thing that does not fit, and what was expected."""
+
+
+@dataclass
+class Layer:
+    """A layer with weights, and the batch norm behind it."""
+
+    name: str
+    weight: Tensor
+    bias: Tensor | None
+    norm: dict[str, Tensor] = field(default_factory=dict)
+    bent_first: bool = False  # the activation comes before the norm
+    text: str = ""  # as networks/chain.py writes it, once that is known
+
+    @property
+    def outs(self) -> int | None:
+        """How many maps or numbers it gives, where something beside the weight tells."""
+        told = self.norm.get("running_mean", self.bias)
+        return None if told is None else len(told)
+
+    @property
+    def after(self) -> str:
+        return " bias" if self.bias is not None else ""
+
+    def words(self, activation: str) -> str:
+        both = ["batch", activation] if self.norm else [activation]
+        return self.after + "".join(f" {word}" for word in (both[::-1] if self.bent_first else both) if word)
+
+
+@dataclass
+class Found:
+    """A network in a file: its part of a recipe, and its weights as that part names them."""
+
+    size: int
+    part: dict[str, Any]
+    state: dict[str, Tensor]
+    name: str  # where in the file
+
+    @property
+    def layout(self) -> str:
+        prior = f", prior {self.part['prior']}" if "prior" in self.part else ""
+        return f"{self.part['name']}, {self.size} px{prior}" + (f" ({self.name})" if self.name else "")
+
+
+def networks_in(raw: Any, prior: str = "") -> tuple[Found | None, Found | None]:
+    """The generator and the discriminator that stand in what a file holds; without `prior`, the one that fits it."""
+    G: Found | None = None
+    critics: list[tuple[str, list[Layer]]] = []
+    seen = list(states(raw))
+    if not seen:
+        raise EshiError("there are no weights in it, as torch names them", EXPECTED)
+    for name, state in seen:
+        try:
+            found = layers(state)
+            if draws(found) and G is None:
+                G = generator(found, name, prior)
+            elif judges(found):
+                critics.append((name, found))
+            elif not draws(found):
+                first, last = (f"{one.name} is {shape(one.weight)}" for one in (found[0], found[-1]))
+                raise Misfit(f"{first} and {last}: neither draws three colours nor looks at them")
+        except Misfit as error:
+            raise EshiError(f"{f'{name}: ' if name else ''}{error}", EXPECTED) from error
+    try:
+        D = discriminator(critics[0][1], critics[0][0], G.size if G else 0) if critics else None
+    except Misfit as error:
+        raise EshiError(f"{critics[0][0] or 'the discriminator'}: {error}", EXPECTED) from error
+    return G, D
+
+
+def states(value: Any, name: str = "", depth: int = 0, met: set[int] | None = None) -> Iterator[tuple[str, State]]:
+    """Every state dict in it, however it is called and nested; each once, however often it is named."""
+    met = set() if met is None else met
+    if not isinstance(value, Mapping) or depth > DEEPEST or id(value) in met:
+        return
+    met.add(id(value))
+    words = {key: one for key, one in value.items() if isinstance(key, str)}
+    weights = {key: one for key, one in words.items() if isinstance(one, Tensor) and "." in key}
+    if any(key.endswith(".weight") for key in weights):
+        for part, state in separated(weights):
+            yield f"{name}.{part}".strip("."), state
+        return
+    for key, one in words.items():
+        yield from states(one, f"{name}.{key}".strip("."), depth + 1, met)
+
+
+def separated(state: State) -> list[tuple[str, State]]:
+    """netG.* and netD.* of one dict are two."""
+    plain = {key.removeprefix("_orig_mod.").removeprefix("module."): one for key, one in state.items()}
+    heads = list(dict.fromkeys(key.partition(".")[0] for key in plain))
+    if len(heads) > 1 and all(ROLES.fullmatch(head) for head in heads):
+        return [(h, {k: one for k, one in plain.items() if k.partition(".")[0] == h}) for h in heads]
+    return [("", plain)]
+
+
+def layers(state: State) -> list[Layer]:
+    """In the order in which they stand, which is that in which they were made."""
+    groups: dict[str, dict[str, Tensor]] = {}
+    for key, tensor in state.items():
+        name, _, leaf = key.rpartition(".")
+        if leaf not in LEAVES:
+            raise Misfit(f"{show(key)} is nothing that these layers have: {', '.join(LEAVES)}")
+        groups.setdefault(name, {})[leaf] = tensor
+    found: list[Layer] = []
+    for name, its in groups.items():
+        if "running_mean" in its or "running_var" in its:
+            if not found or found[-1].norm or not its.keys() >= {"running_mean", "running_var"}:
+                raise Misfit(f"the batch norm {show(name)} stands behind no layer of its own")
+            count = len(its["running_mean"])
+            if any(one.shape != (count,) for leaf, one in its.items() if leaf != LEAVES[-1]):
+                raise Misfit(f"the batch norm {show(name)} has parts of different lengths")
+            usual = {"weight": torch.ones(count), "bias": torch.zeros(count)}  # of one that learns none
+            found[-1].norm = usual | {leaf: its[leaf] for leaf in LEAVES[:4] if leaf in its}
+            found[-1].bent_first = gap(found[-1].name, name) > 1
+        elif "weight" not in its or its["weight"].ndim not in (2, 4):
+            told = shape(its["weight"]) if "weight" in its else "missing"
+            raise Misfit(
+                f"the weight of {show(name)} is {told}: expected a convolution, a linear layer or a batch norm"
+            )
+        else:
+            bias = its.get("bias")
+            if bias is not None and bias.ndim != 1:
+                raise Misfit(f"the bias of {show(name)} is {shape(bias)}, where one number a map was expected")
+            found.append(Layer(name, its["weight"], bias))
+    if len(found) < 2:
+        raise Misfit(f"it has {len(found)} layers, where two or more were expected")
+    return found
+
+
+def gap(name: str, after: str) -> int:
+    """How far two numbered modules of one list lie apart: what has no weights lies between. 1 where nobody knows."""
+    (home, _, one), (other, _, two) = name.rpartition("."), after.rpartition(".")
+    return int(two) - int(one) if home == other and one.isdecimal() and two.isdecimal() and len(one + two) < 9 else 1
+
+
+def draws(found: Sequence[Layer]) -> bool:
+    last = found[-1].weight
+    return last.ndim == 4 and 3 in last.shape[:2] and not judges(found)
+
+
+def judges(found: Sequence[Layer]) -> bool:
+    first, last = found[0].weight, found[-1].weight
+    return first.ndim == 4 and first.shape[1] == 3 and last.shape[0] in (1, 2)
+
+
+def generator(found: list[Layer], name: str, prior: str) -> Found:
+    """From a latent of one pixel up to three colours."""
+    side, maps = 1, 0
+    for before, layer in zip([None, *found], found, strict=False):
+        maps, side = (first if before is None else next_up)(layer, found, maps, side)
+    if maps != 3:
+        raise Misfit(f"{found[-1].name} gives {maps} maps, where three colours were expected")
+    if not LEAST <= side <= MOST:
+        raise Misfit(f"its layers lead from 1 px to {side} px: {', '.join(one.text for one in found)}")
+    weight = found[0].weight
+    latent = weight.shape[1] if weight.ndim == 2 else weight.shape[0]
+    count = found[-1].weight.shape[0] if found[-1].text.startswith("transposed") else found[-1].weight.shape[1]
+    texts, prior = remembered(found, latent, side, prior)
+    usual = {"name": "dcgan", "latent": latent, "width": count, "prior": prior}
+    candidates = [usual | {"stem": stem, "last": last} for stem in ("conv", "linear") for last in (2, 3)]
+    candidates.append({"name": "chain", "latent": latent, "prior": prior, "layers": texts})
+    return fitted(GENERATORS, candidates, found, side, name, only_last=texts != [one.text for one in found])
+
+
+def remembered(found: list[Layer], latent: int, side: int, prior: str) -> tuple[list[str], str]:
+    """The layers' texts and the prior. No weight tells which rectifier was there, nor whence the latents came, but each
+    batch norm remembers what it saw: of all combinations the one that shows it the same again."""
+    priors = [prior] if prior else list(PRIORS)
+    ways = [[one.text.replace(" relu", f" {word}") for one in found] for word in ("relu", "leaky")]
+    if not any(layer.norm for layer in found):
+        return ways[0], priors[0]
+    odd = {}
+    for number, texts in enumerate(ways):
+        for name in priors:
+            part = {"name": "chain", "latent": latent, "prior": name, "layers": texts}
+            odd[number, name] = surprise(fitted(GENERATORS, [part], found, side, "", True))
+    number, name = min(odd, key=lambda way: odd[way])
+    return ways[number], name
+
+
+@torch.no_grad()
+def surprise(found: Found) -> float:
+    """How far what each batch norm is shown lies from what it remembers: in deviations, and in logarithms of them."""
+    G = GENERATORS.build(found.part, size=(found.size, found.size)).eval()
+    G.load_state_dict(found.state)
+    x, total = G.draw(SHOWN, seed=0), 0.0
+    for layer in G.layers:
+        if isinstance(layer, nn.BatchNorm1d | nn.BatchNorm2d):
+            assert layer.running_mean is not None
+            assert layer.running_var is not None
+            deviation, mean = torch.std_mean(x, [axis for axis in range(x.ndim) if axis != 1])
+            usual = layer.running_var.clamp_min(0).sqrt() + layer.eps
+            off = (mean - layer.running_mean) / usual, torch.log((deviation + layer.eps) / usual)
+            total += sum(float(one.square().mean()) for one in off)
+        x = layer(x)
+    return total if math.isfinite(total) else math.inf
+
+
+def first(layer: Layer, found: list[Layer], maps: int, side: int) -> tuple[int, int]:
+    weight = layer.weight
+    if weight.ndim == 2:
+        follower = found[1].weight
+        for maps in sorted({layer.outs or 0, *follower.shape[:2]}, key=lambda count: count != layer.outs):
+            side = round((len(weight) / maps) ** 0.5) if maps else 0
+            if maps in follower.shape[:2] and side in STEM and maps * side**2 == len(weight):
+                if layer.norm and layer.outs != len(weight):
+                    raise Misfit(f"the norm behind {layer.name} has {layer.outs} numbers, {len(weight)} were expected")
+                layer.text = f"linear {maps}x{side}x{side}{layer.words('relu')}"
+                return maps, side
+        raise Misfit(f"{layer.name} gives {len(weight)} numbers, no square map that {found[1].name} takes")
+    maps, high, wide = weight.shape[1:]
+    if high != wide or high not in STEM or layer.outs not in (None, maps):
+        raise Misfit(f"{layer.name} is {shape(weight)}, where latent x maps x 4 x 4 was expected")
+    layer.text = f"transposed {maps} {high}/1/0{layer.words('relu')}"
+    return maps, high
+
+
+def next_up(layer: Layer, found: list[Layer], maps: int, side: int) -> tuple[int, int]:
+    weight, last = layer.weight, layer is found[-1]
+    if weight.ndim != 4 or weight.shape[2] != weight.shape[3]:
+        raise Misfit(f"{layer.name} is {shape(weight)}, where a square convolution was expected")
+    one, other, kernel = weight.shape[:3]
+    up = one == maps and layer.outs in (None, other) and kernel in TRANSPOSED
+    flat = other == maps and layer.outs in (None, one) and kernel in SAME
+    if up and flat:  # as many maps as before: an even kernel enlarges, an odd one does not, but the last 5 of 96 px
+        up = kernel % 2 == 0
+    if not up and not flat:
+        want = f"{maps} x N or N x {maps} with a kernel of {', '.join(map(str, sorted({*TRANSPOSED, *SAME})))}"
+        raise Misfit(f"{layer.name} is {shape(weight)}, where {want} was expected")
+    kind, (stride, padding) = ("transposed", TRANSPOSED[kernel]) if up else ("conv", SAME[kernel])
+    outs = other if up else one
+    layer.text = f"{kind} {outs} {kernel}/{stride}/{padding}{layer.words('tanh' if last else 'relu')}"
+    return outs, (side - 1) * stride - 2 * padding + kernel if up else side
+
+
+def discriminator(found: list[Layer], name: str, size: int) -> Found:
+    """From three colours down to one logit or two; its size follows from the head, or from the generator's."""
+    head, body = found[-1], found[:-1]
+    maps, shrunk = 3, 1
+    for layer in body:
+        weight = layer.weight
+        if weight.ndim != 4 or weight.shape[1] != maps or weight.shape[2] != weight.shape[3]:
+            raise Misfit(f"{layer.name} is {shape(weight)}, where a square convolution of {maps} maps was expected")
+        if weight.shape[2] not in DOWN or layer.outs not in (None, len(weight)):
+            raise Misfit(f"{layer.name} is {shape(weight)}, where a kernel of {', '.join(map(str, DOWN))} was expected")
+        maps, (stride, padding) = len(weight), DOWN[weight.shape[2]]
+        layer.text = f"conv {maps} {weight.shape[2]}/{stride}/{padding}{layer.words('leaky')}"
+        shrunk *= stride
+    if head.norm:
+        raise Misfit(f"a batch norm follows {head.name}, which gives the verdict: such a D learns nothing")
+    side = head.weight.shape[2] if head.weight.ndim == 4 else round((head.weight.shape[1] / maps) ** 0.5)
+    pooled = head.weight.ndim == 2 and side == 1
+    if head.weight.shape[1] != maps * (1 if head.weight.ndim == 4 else side**2):
+        raise Misfit(f"{head.name} is {shape(head.weight)}, where it is fed by {maps} maps")
+    if pooled and not size:
+        raise Misfit(
+            f"{head.name} looks at means over a map of any size: only a generator beside it could tell the size"
+        )
+    own = size if pooled else side * shrunk
+    if size not in (0, own):
+        raise Misfit(f"it looks at {own} px, where the generator draws {size} px")
+    kernel = f"conv {len(head.weight)} {side}/1/0" if head.weight.ndim == 4 else f"linear {len(head.weight)}"
+    head.text = f"{kernel}{head.after}"
+    usual = {"name": "dcgan", "width": len(found[0].weight)}
+    heads = ("pool",) if pooled else ("conv", "softmax")
+    candidates = [usual | {"head": one, "first": by} for one in heads for by in (2, 3)]
+    if not pooled:
+        candidates.append({"name": "chain", "layers": [one.text for one in found]})
+    return fitted(DISCRIMINATORS, candidates, found, own, name)
+
+
+def fitted(
+    registry: Any, candidates: list[dict[str, Any]], found: list[Layer], size: int, name: str, only_last: bool = False
+) -> Found:
+    """The first of the candidates that has the same weights in the same order: a family of eshi's own, or a chain."""
+    tensors = [
+        tensor
+        for layer in found
+        for tensor in (layer.weight, layer.bias, *(layer.norm[leaf] for leaf in LEAVES[:4] if layer.norm))
+        if tensor is not None
+    ]
+    why = ""
+    if only_last or any(layer.bent_first for layer in found):  # as eshi's own families never have it
+        candidates = candidates[-1:]
+    for part in candidates:
+        try:
+            with torch.device("meta"):
+                outline = registry.build(part, size=(size, size)).state_dict()
+        except EshiError as error:  # that family has no network of this size
+            why = str(error)
+            continue
+        names = [key for key in outline if not key.endswith(LEAVES[-1])]
+        if [outline[key].shape for key in names] == [one.shape for one in tensors]:
+            counts = {key: torch.zeros((), dtype=torch.int64) for key in outline if key not in names}
+            state = dict(zip(names, (one.detach().float() for one in tensors), strict=True)) | counts
+            return Found(size, part, {key: state[key] for key in outline}, name)
+    raise Misfit(f"no network of eshi's fits its layers: {why or ', '.join(one.text for one in found)}")
+
+
+def shape(tensor: Tensor) -> str:
+    return "x".join(map(str, tensor.shape)) or "1"
