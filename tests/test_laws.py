@@ -27,6 +27,7 @@ judging     metrics features judge guard watch compare
 pages       page curves chart lapse origin headline faces run
 training    losses augment team pupils learn start course loop
 explore     page features measures expression directions *
+share       plan packed page
 verbs       verb gallery * demo
 cli         completion parser commands
 """

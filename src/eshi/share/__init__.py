@@ -1,0 +1,1 @@
+"""A trained generator leaves the house: for other programs, and as a page that draws in its visitor's browser."""
