@@ -23,7 +23,7 @@ FLAGS = [
     "--disable-background-networking", "--disable-component-update", "--disable-sync", "--disable-dev-shm-usage",
     "--hide-scrollbars", "--remote-debugging-port=0",
 ]  # fmt: skip
-PATIENCE = 60.0  # seconds for whatever is waited for: other work may keep the machine busy
+PATIENCE = 20.0  # seconds for whatever is waited for: other work may keep the machine busy
 KEYS = {"Enter": 13, "Escape": 27, " ": 32, "ArrowLeft": 37, "ArrowUp": 38, "ArrowRight": 39, "ArrowDown": 40, "Tab": 9}
 
 
@@ -131,7 +131,17 @@ class Tab:
         return told["result"].get("value")
 
     def wait(self, code: str, patience: float = PATIENCE) -> Any:
-        return until(lambda: self.js(code), code, patience)
+        """The value of an expression, once it is true; also over a reload."""
+
+        def tried() -> Any:
+            try:
+                return self.js(f"(found => found instanceof Node || found)({code})")
+            except AssertionError as error:
+                if "navigated or closed" in str(error) or "context was destroyed" in str(error):
+                    return None
+                raise
+
+        return until(tried, code, patience)
 
     def click(self, selector: str) -> None:
         """As a mouse does it: in its middle, which must not lie behind something else."""

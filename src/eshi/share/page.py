@@ -91,8 +91,10 @@ def named(artist: Artist) -> dict[str, Any]:
     found = Directions([], [], np.zeros((0, artist.G.latent), np.float32), [], [])
     if artist.home and (artist.home / "directions.npz").is_file():
         found = saved(artist)
-    colours = {name: slope for name, slope in found.colours.items() if name in COLOURED and name in found.names}
-    directions = zip(found.names, found.kinds, found.vectors, strict=True)
+    found_out = zip(found.names, found.kinds, found.vectors, strict=True)
+    directions = [one for one in found_out if np.linalg.norm(one[2]) > 0.5]  # one of length 0 moves nothing
+    there = COLOURED.keys() & {name for name, _, _ in directions}
+    colours = {name: slope for name, slope in found.colours.items() if name in there}
     return {
         "directions": [{"name": name, "kind": kind, "vector": rows(vector)} for name, kind, vector in directions],
         "slopes": {name: rows(slope) for name, slope in colours.items()},

@@ -257,11 +257,14 @@ def compiled(G: Any, latent: int, size: tuple[int, int]) -> Plan:
     if not isinstance(G, nn.Module):
         raise EshiError("this generator is no torch module: the page cannot take it over", hint)
     try:
-        return Reader(G, latent, size).read()
+        plan = Reader(G, latent, size).read()
     except Refused as error:
         raise EshiError(f"the page cannot draw as this generator does: {error}", hint) from error
     except Exception as error:  # fx raises whatever a generator's own code makes it stumble over
         raise EshiError(f"the page cannot follow this generator: {type(error).__name__}: {error}", hint) from error
+    if not all(np.isfinite(numbers).all() for step in plan.steps for numbers in [step.bias, *step.matrices()]):
+        raise EshiError("this generator holds numbers that are not finite: it diverged", "try an earlier copy", 1)
+    return plan
 
 
 def before(node: fx.Node) -> fx.Node:

@@ -6,7 +6,7 @@ const About = (() => {
     const { plan, facts } = MODEL;
     const told = [
       [say('madeBy'), facts.made],
-      [say('size64'), `${say('size', plan.width, plan.height)} · ${say('bits', plan.bits)}`],
+      [say('pixels'), `${say('size', plan.width, plan.height)} · ${say('bits', plan.bits)}`],
       [say('scores'), facts.scores.length ? facts.scores.join(' · ') : say('noScores')],
     ];
     for (const [term, words] of told) host.append(element('dt', { textContent: term }), element('dd', { textContent: words }));
