@@ -90,6 +90,7 @@ class Tab:
         self.socket, self.number, self.downloads = Socket(address), 0, downloads
         self.errors: list[str] = []
         self.asked: list[str] = []
+        self.events: list[str] = []
         for domain in ("Page", "Runtime", "Log", "Network"):
             self.do(f"{domain}.enable")
         self.do("Network.emulateNetworkConditions", offline=True, latency=0, downloadThroughput=0, uploadThroughput=0)
@@ -106,6 +107,7 @@ class Tab:
             self.hear(message.get("method", ""), message.get("params", {}))
 
     def hear(self, event: str, facts: dict[str, Any]) -> None:
+        self.events.append(event)
         if event == "Runtime.exceptionThrown":
             details = facts["exceptionDetails"]
             self.errors.append(details.get("exception", {}).get("description", details["text"]))
@@ -180,7 +182,9 @@ class Tab:
         self.do("Emulation.setUserAgentOverride", userAgent=self.js("navigator.userAgent"), acceptLanguage=languages)
 
     def screenshot(self, file: Path) -> Path:
-        file.write_bytes(base64.b64decode(self.do("Page.captureScreenshot", format="png")["data"]))
+        """As PNG or WebP, by its name."""
+        kind = {"format": "png"} if file.suffix == ".png" else {"format": "webp", "quality": 88}
+        file.write_bytes(base64.b64decode(self.do("Page.captureScreenshot", **kind)["data"]))
         return file
 
     def downloaded(self, suffix: str) -> bytes:

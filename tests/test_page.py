@@ -131,7 +131,7 @@ def test_what_strangers_wrote_stays_words(run: Path, tmp_path: Path) -> None:
     credits = model(found)["credits"]
     assert (credits["pictures"], credits["faces"]) == (4, 8)
     assert sorted(map(tuple, credits["artists"])) == sorted([("ada", 2), (EVIL, 1), ("", 1)])
-    assert "evil()" in model(found)["recipe"]
+    assert "evil()" in model(found)["about"]
     assert len(gzip.decompress(base64.b64decode(found.holding("weights"))))
 
 

@@ -362,6 +362,13 @@ def test_from_one_face_to_another(seen: Tab) -> None:
     seen.click("#strip .face:first-child")
     assert seen.js("eshi.face()") == here
     shown = large(seen)
+    seen.click("#roll")
+    settled(seen)
+    there = seen.js("eshi.face()")
+    seen.click("#to")
+    seen.click("#strip .face:last-child")
+    settled(seen)
+    assert seen.js("eshi.face()") == there
     seen.click("#play")
     seen.wait("document.getElementById('play').getAttribute('aria-pressed') === 'true'")
     until_changed = "+document.getElementById('large').width > 0"
@@ -384,6 +391,21 @@ def test_films_are_saved(seen: Tab) -> None:
     assert alike(small, pixels(seen)) > 0.8  # the first frame is the face in `from`, in 256 colours
     film.seek(12)
     assert (np.asarray(film.convert("RGB").resize((32, 32), Image.Resampling.BOX)) != small).any()
+    for _ in range(2):  # a way through the gallery, and not back
+        seen.click("#keep")
+        seen.click("#roll")
+        settled(seen)
+    seen.js("document.getElementById('path').value = 'through'")
+    seen.click("#loop")
+    seen.wait("!document.getElementById('gif').disabled")
+    seen.click("#gif")
+    film = Image.open(io.BytesIO(seen.downloaded(".gif")), formats=["GIF"])
+    ends = []
+    for at in (0, 23):
+        film.seek(at)
+        ends.append(np.asarray(film.convert("RGB").resize((32, 32), Image.Resampling.BOX)).astype(int))
+    kept_faces = canvases(seen, "#kept .face canvas")
+    assert [alike(one, other) > 0.8 for one, other in zip(ends, kept_faces[::-1], strict=True)] == [True, True]
     seen.wait("!document.getElementById('webm').disabled")
     seen.click("#webm")
     recorded = seen.downloaded(".webm")
@@ -416,7 +438,7 @@ def test_pictures_in_three_sizes(seen: Tab) -> None:
         saved = np.asarray(Image.open(io.BytesIO(seen.downloaded(".png")), formats=["PNG"]).convert("RGB"))
         assert saved.shape == (32 * times, 32 * times, 3)
         small = saved.reshape(32, times, 32, times, 3).mean((1, 3))
-        assert (small == drawn).all() if times == 1 else alike(small, drawn) > 0.95
+        assert (small == drawn).all() if times == 1 else alike(small, drawn) > 0.8
 
 
 def test_a_gallery_that_stays_and_travels(seen: Tab, written: Path, tmp_path: Path, run: Path) -> None:
@@ -445,6 +467,11 @@ def test_a_gallery_that_stays_and_travels(seen: Tab, written: Path, tmp_path: Pa
     assert Artist.load(home).latent("lovely_one").tolist() == z  # eshi draws it by its name
     seen.click("#kept .remove")
     seen.wait("document.querySelectorAll('#kept figure').length === 0")
+    seen.do("Page.setInterceptFileChooserDialog", enabled=True)
+    seen.click("#in")
+    seen.wait("true")
+    assert "Page.fileChooserOpened" in seen.events
+    seen.do("Page.setInterceptFileChooserDialog", enabled=False)
     chosen(seen, tmp_path / "favourites.json", kept_file)
     seen.wait("document.querySelectorAll('#kept figure').length === 1")
     assert seen.js("document.querySelector('#makers figcaption').textContent") == "miku"
@@ -501,7 +528,7 @@ def test_strangers_names_are_text(tab: Tab, run: Path, tmp_path: Path) -> None:
     assert tab.js("document.querySelector('.artists span').textContent").startswith("</script><script>evil()")
     assert tab.js("document.querySelector('h1').textContent").startswith("</script><script>evil()")
     assert tab.js("document.querySelectorAll('img, main script').length") == 0
-    assert "evil()" in tab.js("document.getElementById('recipe').textContent")
+    assert "evil()" in tab.js("document.getElementById('story').textContent")
     assert tab.errors == []
 
 
@@ -637,14 +664,22 @@ def test_pictures_for_the_docs(tab: Tab, tmp_path: Path) -> None:
         pytest.skip("no trained run: ESHI_DEMO names one that learned from painted faces")
     out = Path(os.environ.get("ESHI_SHOTS", tmp_path))
     page.write(Artist.load(demo), tmp_path / "face.html", title="Painted faces")
-    for name, width, height, scale, dark in (("page", 1280, 860, 1, False), ("page-phone", 390, 844, 2, True)):
-        tab.screen(width, height, scale, mobile=width < 600, dark=dark)
+    for name, shown, width, height, dark in (
+        ("page", "wall", 1280, 820, False), ("page-shape", "shape", 1280, 820, True),
+        ("page-blend", "blend", 1280, 1240, False), ("page-phone", "pick", 390, 844, False),
+    ):  # fmt: skip
+        tab.screen(width, height, 2 if width < 600 else 1, mobile=width < 600, dark=dark)
         tab.open((tmp_path / "face.html").as_uri())
+        for _ in range(6):
+            before = settled(tab)
+            tab.click("#roll")
+            tab.wait(f"location.hash.split('.')[1] !== '{before}'")
+        room(tab, shown)
         settled(tab)
         tab.wait("!document.querySelector('.coming')")
-        if name == "page-phone":
-            room(tab, "shape")
-            tab.js("scrollTo(0, 0)")
-        assert tab.screenshot(out / f"{name}.png").stat().st_size > 50_000
+        tab.js("scrollTo(0, 0)")
+        tab.js("document.activeElement.blur()")
+        tab.js("new Promise(done => setTimeout(done, 500))")  # what fades in has come
+        assert tab.screenshot(out / f"{name}.webp").stat().st_size > 10_000
     tab.screen(1280, 900)
     assert tab.errors == []

@@ -3,6 +3,7 @@
 import base64
 import colorsys
 import csv
+import dataclasses
 import hashlib
 import json
 import re
@@ -50,7 +51,8 @@ def write(artist: Artist, out: Path, bits: Literal[16, 8] = 16, title: str = "")
         "file": re.sub(r"[^\w-]+", "-", name).strip("-")[:60] or "face",
         "plan": told | {"macs": plan.macs()},
         "prior": {"name": G.prior.name, "mean": G.prior.mean, "deviation": G.prior.deviation},
-        "recipe": artist.recipe.yaml(),
+        "about": artist.recipe.about.strip(),
+        "recipe": dataclasses.replace(artist.recipe, about="").yaml(),
         "favourites": favourites(artist),
         "facts": {
             "made": f"eshi {eshi.__version__} · {artist.recipe.name} · {artist.step_name}",

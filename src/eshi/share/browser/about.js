@@ -26,6 +26,7 @@ const About = (() => {
   function begin() {
     facts(document.getElementById('facts'));
     credits(document.getElementById('credits'));
+    document.getElementById('story').textContent = MODEL.about;
     document.getElementById('recipe').textContent = MODEL.recipe;
     document.getElementById('keysSay').textContent = say('keysSay');
   }

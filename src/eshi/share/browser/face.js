@@ -1,7 +1,7 @@
 // The face in hand: which one, how it came about, and its address.
 const Face = (() => {
   const MOST = 200; // steps that can be taken back
-  const listeners = [];
+  const listeners = [], resting = []; // told of every face, and of those that it comes to rest at
   let past = [], future = [];
   let kept = Latent.snapped(Latent.random()); // the last one to go back to
   let z = kept;
@@ -32,6 +32,7 @@ const Face = (() => {
       kept = z;
     }
     write();
+    for (const rest of resting) rest();
   }
 
   // The address always shows the face, so that a reload or a bookmark keeps it.
@@ -45,6 +46,7 @@ const Face = (() => {
     z = kept = from.pop();
     write();
     tell();
+    for (const rest of resting) rest();
   }
 
   function opened() {
@@ -68,8 +70,10 @@ const Face = (() => {
     now: () => z,
     undo: () => step(past, future),
     redo: () => step(future, past),
+    lately: count => [...past.slice(1 - count), kept].reverse(),
     undoable: () => past.length > 0,
     redoable: () => future.length > 0,
+    rest: listener => resting.push(listener),
     listen: listener => listeners.push(listener),
   };
 })();

@@ -6,6 +6,7 @@ const Locks = (() => {
     if (vectors) closed.set(name, vectors);
     else closed.delete(name);
     document.body.classList.toggle('locked', closed.size > 0);
+    document.querySelector('#roll span').textContent = say(closed.size ? 'rollRest' : 'roll');
   }
 
   function rolled(z) {
@@ -34,7 +35,7 @@ const Shape = (() => {
     made.setAttribute('aria-label', say('lock', name));
     made.setAttribute('aria-pressed', 'false');
     made.title = say('lock', name);
-    made.innerHTML = '<svg viewBox="0 0 24 24" aria-hidden="true"><use href="#icon-lock"></use></svg>';
+    made.innerHTML = '<svg aria-hidden="true"><use href="#icon-open"/></svg><svg aria-hidden="true"><use href="#icon-lock"/></svg>';
     made.addEventListener('click', () => {
       const shut = made.getAttribute('aria-pressed') !== 'true';
       made.setAttribute('aria-pressed', shut);

@@ -4,6 +4,7 @@ const Stage = (() => {
   const canvas = document.getElementById('large');
   const frame = canvas.parentElement;
   const button = id => document.getElementById(id);
+  const LATELY = 6; // faces back, in sight
   const MORPH = 450; // ms in which one face turns into the next
   const SLOW = 60; // ms for a face: then there would be no turning, but jumping
   const still = matchMedia('(prefers-reduced-motion: reduce)');
@@ -89,6 +90,8 @@ const Stage = (() => {
     const deeds = { roll, undo: Face.undo, redo: Face.redo, keep: () => Gallery.keep(Face.now()), link };
     for (const [id, deed] of Object.entries(deeds)) button(id).addEventListener('click', deed);
     Face.listen(look);
+    const lately = grid(button('lately'), { pick: z => Face.show(z) });
+    Face.rest(() => lately.fill(Face.lately(LATELY)));
   }
 
   return { begin, ready, times, canvas, roll, refresh: () => { shown = null; look(Face.now()); } };
