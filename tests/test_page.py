@@ -15,6 +15,7 @@ from untrained import kept, made
 
 from eshi.artist import Artist
 from eshi.explore import add_favourite, directions
+from eshi.explore.measures import COLOURS
 from eshi.gather.credits import COLUMNS
 from eshi.ground.errors import EshiError
 from eshi.share import page
@@ -79,6 +80,8 @@ def test_it_says_what_was_checked(run: Path, tmp_path: Path) -> None:
     assert re.fullmatch(r"16 bits, at most [012] of 255 levels from torch's", page.write(artist, tmp_path / "16.html"))
     assert "8 bits, on average" in page.write(artist, tmp_path / "8.html", bits=8)
     assert (tmp_path / "8.html").stat().st_size < (tmp_path / "16.html").stat().st_size
+    told = [model(Elements((tmp_path / f"{bits}.html").read_text())) for bits in (16, 8)]
+    assert told[0]["id"] == told[1]["id"]  # a link from the one opens in the other
 
 
 def test_the_same_run_gives_the_same_page(run: Path, tmp_path: Path) -> None:
@@ -192,5 +195,5 @@ def test_all_that_is_said_is_said_in_each_language() -> None:
     for name in page.SCRIPTS:
         said |= set(re.findall(r"\bsay\('(\w+)'", page.text(f"{name}.js")))
     assert said <= set(keys["en"])
-    told = {"hair", "eyes", "skin", "smile", "background", "light", "across", "down", "language", "recording"}
+    told = {*COLOURS, "hair", "eyes", "skin", "smile", "background", "light", "across", "down", "language", "recording"}
     assert set(keys["en"]) - said <= told  # by names that come from elsewhere

@@ -47,7 +47,7 @@ def write(artist: Artist, out: Path, bits: Literal[16, 8] = 16, title: str = "")
     off = compared(artist, rounded, bits)
     name = title or called(artist)
     model = {
-        "id": hashlib.sha256(weights).hexdigest()[:8],
+        "id": identity(plan),
         "file": re.sub(r"[^\w-]+", "-", name).strip("-")[:60] or "face",
         "plan": told | {"macs": plan.macs()},
         "prior": {"name": G.prior.name, "mean": G.prior.mean, "deviation": G.prior.deviation},
@@ -63,6 +63,15 @@ def write(artist: Artist, out: Path, bits: Literal[16, 8] = 16, title: str = "")
     }
     files.write(out, html(name, model, weights))
     return off
+
+
+def identity(plan: Plan) -> str:
+    """Of the generator, however finely its weights are kept: links and galleries belong to it."""
+    known = hashlib.sha256()
+    for step in plan.steps:
+        for matrix in step.matrices():
+            known.update(matrix.astype("<f4").tobytes())
+    return known.hexdigest()[:8]
 
 
 def called(artist: Artist) -> str:

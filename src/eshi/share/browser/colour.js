@@ -56,5 +56,22 @@ const Colour = (() => {
     return z;
   }
 
-  return { measures, towards };
+  // What a screen reader says of a face, where the colours of hair and eyes mean something here.
+  function seen(pixels) {
+    const names = ['hair', 'eyes'].map(name => {
+      const found = measures[name](pixels);
+      const far = rgb => Math.hypot(...rgb.map((value, c) => value / 255 - found[c]));
+      const palette = Object.entries(MODEL.palette);
+      return palette.length && palette.reduce((best, one) => far(one[1]) < far(best[1]) ? one : best)[0];
+    });
+    return names[0] && say('seen', ...names.map(name => say(name)));
+  }
+
+  // `words` and what is seen, as the name of an element.
+  const describe = (element, words, pixels) => {
+    const more = seen(pixels);
+    element.setAttribute('aria-label', more ? `${words}: ${more}` : words);
+  };
+
+  return { measures, towards, describe };
 })();

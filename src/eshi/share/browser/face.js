@@ -37,7 +37,10 @@ const Face = (() => {
 
   // The address always shows the face, so that a reload or a bookmark keeps it.
   function write() {
-    if (location.hash !== address(kept)) history.replaceState(null, '', address(kept));
+    if (location.hash === address(kept)) return;
+    try {
+      history.replaceState(null, '', address(kept));
+    } catch { /* some browsers allow a hundred in half a minute: the address lags behind */ }
   }
 
   function step(from, to) {
@@ -68,6 +71,7 @@ const Face = (() => {
   return {
     begin, show, settle,
     now: () => z,
+    link: () => location.href.split('#')[0] + address(kept),
     undo: () => step(past, future),
     redo: () => step(future, past),
     lately: count => [...past.slice(1 - count), kept].reverse(),

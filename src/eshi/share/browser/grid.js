@@ -42,6 +42,7 @@ function grid(host, { pick, words = (i, count) => say('face', i + 1, count) }) {
       const pixels = await Painter.draw(z, { dropped: () => mine !== turn });
       if (!pixels || mine !== turn) return;
       Picture.paint(now[i].firstChild, pixels);
+      Colour.describe(now[i], words(i, faces.length), pixels);
       now[i].classList.remove('coming');
     }));
   }

@@ -64,9 +64,9 @@ const Shape = (() => {
     group.setAttribute('role', 'group');
     group.setAttribute('aria-label', label);
     for (const [colour, rgb] of Object.entries(MODEL.palette)) {
-      const one = element('button', { type: 'button', title: colour });
+      const one = element('button', { type: 'button', title: say(colour) });
       one.dataset.colour = `${name} ${colour}`;
-      one.setAttribute('aria-label', `${say(name)}: ${colour}`);
+      one.setAttribute('aria-label', `${say(name)}: ${say(colour)}`);
       one.style.setProperty('--own', `rgb(${rgb.join(' ')})`);
       one.addEventListener('click', async () => {
         group.classList.add('busy');

@@ -21,9 +21,10 @@ const Stage = (() => {
   async function draw() {
     if (busy) return;
     busy = true;
+    let pixels = null;
     while (shown !== goal) {
       const z = onTheWay(), began = performance.now();
-      const pixels = await Painter.draw(z, { urgent: true });
+      pixels = await Painter.draw(z, { urgent: true });
       time = performance.now() - began;
       if (pixels) Picture.paint(canvas, pixels, times);
       shown = z;
@@ -31,6 +32,7 @@ const Stage = (() => {
       frame.classList.add('ready');
       first();
     }
+    if (pixels) Colour.describe(canvas, say('large'), pixels);
     canvas.dataset.face = Latent.written(goal);
     busy = false;
   }
@@ -48,7 +50,7 @@ const Stage = (() => {
   async function link() {
     Face.settle();
     try {
-      await navigator.clipboard.writeText(location.href);
+      await navigator.clipboard.writeText(Face.link());
       Status.say('saidLink');
     } catch {
       Status.say('saidLinkHere');

@@ -32,6 +32,8 @@ const WORDS = {
     badFile: 'This file holds no faces for this page.', fileRead: '{0} faces came in.', full: 'This browser keeps nothing for this page. Save the gallery as a file.',
     broken: 'This browser cannot draw here: {0}', hair: 'Hair', eyes: 'Eyes', skin: 'Skin', smile: 'Smile', background: 'Background',
     light: 'Light', across: 'Left or right', down: 'Up or down',
+    black: 'black', brown: 'brown', blonde: 'blonde', orange: 'orange', red: 'red', pink: 'pink', purple: 'purple', blue: 'blue',
+    teal: 'teal', cyan: 'cyan', green: 'green', silver: 'silver', grey: 'grey', white: 'white', amber: 'amber', seen: 'hair {0}, eyes {1}',
   },
   ja: {
     language: '日本語', drawn: 'すべてあなたの端末で描いています。外へは何も送りません。', large: '大きな顔',
@@ -65,6 +67,8 @@ const WORDS = {
     badFile: 'このページで使える顔がファイルにありません。', fileRead: '{0}人の顔を読み込みました。', full: 'このブラウザには残せません。ファイルに保存してください。',
     broken: 'このブラウザでは描けません:{0}', hair: '髪', eyes: '目', skin: '肌', smile: '笑顔', background: '背景',
     light: '明るさ', across: '左右', down: '上下',
+    black: '黒', brown: '茶色', blonde: '金色', orange: 'オレンジ', red: '赤', pink: 'ピンク', purple: '紫', blue: '青',
+    teal: '青緑', cyan: '水色', green: '緑', silver: '銀色', grey: '灰色', white: '白', amber: '琥珀色', seen: '髪は{0}、目は{1}',
   },
   zh: {
     language: '中文', drawn: '一切都在你的设备上绘制,不会向外发送任何内容。', large: '大图',
@@ -98,6 +102,8 @@ const WORDS = {
     badFile: '文件中没有适合本页面的面孔。', fileRead: '读入了 {0} 张面孔。', full: '此浏览器无法保存。请把画廊存为文件。',
     broken: '此浏览器无法在这里绘制:{0}', hair: '头发', eyes: '眼睛', skin: '肤色', smile: '微笑', background: '背景',
     light: '光线', across: '左右', down: '上下',
+    black: '黑色', brown: '棕色', blonde: '金色', orange: '橙色', red: '红色', pink: '粉色', purple: '紫色', blue: '蓝色',
+    teal: '青绿色', cyan: '青色', green: '绿色', silver: '银色', grey: '灰色', white: '白色', amber: '琥珀色', seen: '头发{0},眼睛{1}',
   },
 };
 
