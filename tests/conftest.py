@@ -1,11 +1,14 @@
 """Small real training, on synthetic pictures, on the CPU."""
 
 import signal
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
+from chromium import Tab, chromium
+from page_opened import settled
 from threadpoolctl import threadpool_limits
 
 from eshi import recipe
@@ -64,3 +67,48 @@ def things(tmp_path_factory: pytest.TempPathFactory, faces: Path) -> Path:
         image.save(pixels, home / "classes" / side / f"{i}.png")
     eshi.clean(home / "classes", near=0, blur=0, dark=0, flat=0)
     return home
+
+
+@pytest.fixture(scope="module")
+def tab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Tab]:
+    """A browser, or the test is skipped for want of one."""
+    with chromium(tmp_path_factory.mktemp("chromium")) as found:
+        found.screen(1280, 900)
+        yield found
+
+
+@pytest.fixture(scope="session")
+def shown_run(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """With named directions and a favourite; what it draws has colours."""
+    from untrained import kept, made
+
+    import eshi
+    from eshi.explore import add_favourite
+
+    folder = kept(made(latent=40), tmp_path_factory.mktemp("page") / "seen")
+    eshi.directions(folder, count=200)
+    add_favourite(folder, 7, "miku")
+    return folder
+
+
+@pytest.fixture(scope="session")
+def shown_page(shown_run: Path) -> Path:
+    from eshi.artist import Artist
+    from eshi.share import page
+
+    page.write(Artist.load(shown_run), shown_run / "face.html")
+    return shown_run / "face.html"
+
+
+@pytest.fixture
+def seen(tab: Tab, shown_page: Path) -> Iterator[Tab]:
+    """The page, opened as if for the first time. Whatever is done with it, the console has no complaints."""
+    tab.open(shown_page.as_uri())
+    tab.js("localStorage.clear()")
+    tab.open(shown_page.as_uri())
+    settled(tab)
+    tab.errors.clear()
+    yield tab
+    theirs = "Canvas2D: Multiple readback"  # the tests read the canvas, the page never does
+    assert [said for said in tab.errors if not said.startswith(theirs)] == []
+    assert tab.asked == []

@@ -27,7 +27,7 @@ judging     metrics features judge guard watch compare
 pages       page curves chart lapse origin headline faces run
 training    losses augment team pupils learn start course loop
 explore     film features measures expression directions *
-share       facts safetensors foreign intake * export
+share       facts safetensors foreign intake plan packed * export
 verbs       verb gallery * demo
 cli         completion parser commands
 """

@@ -124,8 +124,9 @@ def test_the_demo_goes_all_the_way(
     assert run(["demo", "--images", "16"]) == 0
     out, told = capsys.readouterr()
     assert "eshi draw demo/run" in out
-    assert "4/4  drawing" in told
+    assert "4/5  drawing" in told
     assert Path("demo/sheet.png").exists()
+    assert Path("demo/face.html").read_text().startswith("<!doctype html>")
     assert run(["runs"]) == 0  # finds it
     assert "demo/run" in capsys.readouterr().out
     assert run(["demo", "--images", "16", "--json", "--quiet"]) == 0

@@ -20,11 +20,13 @@ class Demo:
     faces: Path
     run: Path
     sheet: Path
+    page: Path
     seconds: float
 
     def text(self) -> str:
         return f"""\
 Done in {clock(self.seconds)}. Look at
+  {self.page}    a page that draws as many as you like: a double click opens it
   {self.sheet}    64 faces that did not exist before
   {self.run / "samples"}    the same 64 latents while the network learned
   {self.faces}    what it learned from, and how it was judged: eshi faces {self.faces}
@@ -42,19 +44,26 @@ def demo(
         int | str | None, About("train on so many images", "the recipe's length", metavar="LENGTH")
     ] = None,
 ) -> Demo:
-    """paint, train and draw in a few minutes, from nothing"""
+    """paint, train, draw and make a page in a few minutes, from nothing"""
     from eshi import recipe
+    from eshi.artist import Artist
+    from eshi.explore import directions
+    from eshi.share import page
 
     start, folder = time.monotonic(), Path(out)
     pictures, faces, run, sheet = (folder / name for name in ("pictures", "faces", "run", "sheet.png"))
     chosen = recipe.load("demo", [f"images={images}"] if images else [])  # its typos show before the painting
-    note(f"1/4  painting {PICTURES:,} practice pictures into {pictures}")
+    note(f"1/5  painting {PICTURES:,} practice pictures into {pictures}")
     paint(pictures, count=PICTURES)
-    note(f"2/4  finding the faces, and judging them, in {faces}")
+    note(f"2/5  finding the faces, and judging them, in {faces}")
     crop(pictures, out=faces, size=chosen.width_height[0])
     kept = clean(faces).verdicts["keep"]
-    note(f"3/4  training the recipe '{chosen.name}' on {kept:,} faces in {run}; Ctrl-C stops, the same command goes on")
+    note(f"3/5  training the recipe '{chosen.name}' on {kept:,} faces in {run}; Ctrl-C stops, the same command goes on")
     train(faces, recipe=chosen, out=run, images=chosen.images)
-    note("4/4  drawing")
+    note("4/5  drawing")
     draw(run, seed=1, out=sheet, bare=True, force=True)
-    return Demo(faces, run, sheet, time.monotonic() - start)
+    note(f"5/5  finding what can be changed in a face, and writing {folder / 'face.html'}")
+    artist = Artist.load(run)
+    directions(artist)
+    page.write(artist, folder / "face.html")
+    return Demo(faces, run, sheet, folder / "face.html", time.monotonic() - start)

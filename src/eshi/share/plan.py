@@ -1,0 +1,340 @@
+"""G as a list of steps that are all of one kind, so that a browser needs one routine to draw.
+
+Every layer of a generator that multiplies its input's size by a whole number is the same thing: output pixel s q + r,
+of phase r, is a sum over neighbours d of input pixel q + d, each through a matrix of its own. A linear layer is that
+with an input of one pixel, a convolution has one phase, a transposed one s x s, enlarging copies into s x s, and
+enlarging followed by a convolution is a step of that kind again. Batch norm goes into the matrices.
+"""
+
+import math
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import torch
+from torch import fx, nn
+from torch.fx.passes.shape_prop import ShapeProp
+
+from eshi.ground.errors import EshiError
+
+Phase = dict[tuple[int, int], np.ndarray]  # (down, right) of a neighbour -> (inputs, outputs)
+
+
+class Refused(Exception):
+    """What a layer does that no step can do."""
+
+
+@dataclass
+class Step:
+    """`act` is max(x, 0) + slope min(x, 0), and 1 leaves everything as it is; `plus` is added before."""
+
+    source: int  # of the values: 0 is the latent, 1 what the first step gives ...
+    size: tuple[int, int]  # height, width of its input
+    stride: tuple[int, int]
+    phases: dict[tuple[int, int], Phase]
+    bias: np.ndarray  # (down, right, outputs): each phase has its own
+    slope: float = 1.0
+    plus: int | None = None
+
+    @property
+    def inputs(self) -> int:
+        return int(self.matrices()[0].shape[0])
+
+    @property
+    def outputs(self) -> int:
+        return int(self.matrices()[0].shape[1])
+
+    def matrices(self) -> list[np.ndarray]:
+        return [matrix for phase in self.phases.values() for matrix in phase.values()]
+
+    def scaled(self, scale: np.ndarray, shift: np.ndarray) -> None:
+        """As if what it gives were multiplied and moved afterwards, channel by channel."""
+        for phase in self.phases.values():
+            for place in phase:
+                phase[place] = phase[place] * scale
+        self.bias = self.bias * scale + shift
+
+
+@dataclass
+class Plan:
+    latent: int
+    size: tuple[int, int]  # width, height
+    steps: list[Step] = field(default_factory=list)
+    end: str = "none"  # or tanh
+
+    def reach(self) -> int:
+        """How far a neighbour lies away, at most: so wide is the border of zeros around every value."""
+        return max((abs(d) for s in self.steps for phase in s.phases.values() for p in phase for d in p), default=0)
+
+    def draw(self, z: np.ndarray) -> np.ndarray:
+        """(N, latent) -> (N, H, W, 3) uint8: what the browser does, in numpy."""
+        values, border = [z.astype(np.float32).reshape(len(z), 1, 1, -1)], self.reach()
+        for step in self.steps:
+            (height, width), (down, right) = step.size, step.stride
+            around = np.pad(values[step.source], ((0, 0), (border, border), (border, border), (0, 0)))
+            out = np.empty((len(z), height * down, width * right, step.outputs), np.float32)
+            for (y, x), phase in step.phases.items():
+                total = np.broadcast_to(
+                    step.bias[y, x].astype(np.float32), (len(z), height, width, step.outputs)
+                ).copy()
+                for (dy, dx), matrix in phase.items():
+                    top, left = border + dy, border + dx
+                    total += around[:, top : top + height, left : left + width] @ matrix.astype(np.float32)
+                out[:, y::down, x::right] = total
+            if step.plus is not None:
+                out += values[step.plus]
+            values.append(np.maximum(out, 0) + np.float32(step.slope) * np.minimum(out, 0))
+        drawn = np.tanh(values[-1]) if self.end == "tanh" else values[-1]
+        return (drawn * 127.5 + 128).clip(0, 255).astype(np.uint8)
+
+    def macs(self) -> int:
+        """Multiplications that a face takes."""
+        return sum(math.prod(s.size) * m.size for s in self.steps for m in s.matrices())
+
+
+class Reader:
+    """Goes through what G does to one latent, and writes the steps down."""
+
+    def __init__(self, G: nn.Module, latent: int, size: tuple[int, int]):
+        self.plan = Plan(latent, size)
+        self.graph = fx.symbolic_trace(G)
+        ShapeProp(self.graph).propagate(torch.zeros(1, latent))
+        self.layers = dict(self.graph.named_modules())
+        self.values: dict[fx.Node, int] = {}
+        self.enlarged: dict[fx.Node, int] = {}  # by nearest neighbours, not done yet: the next convolution may do it
+
+    def read(self) -> Plan:
+        for node in self.graph.graph.nodes:
+            if node.op == "placeholder":
+                self.values[node] = 0
+            elif node.op == "output":
+                self.finish(node.args[0])
+            elif "tensor_meta" in node.meta:  # numbers, such as a batch's size, are only used to reshape
+                self.values[node] = self.value(node)
+        return self.plan
+
+    def finish(self, node: Any) -> None:
+        width, height = self.plan.size
+        if self.values[node] != len(self.plan.steps) or shape(node) != (3, height, width):
+            raise Refused("it does not end with a picture of three colours")
+
+    def value(self, node: fx.Node) -> int:
+        layer = self.layers.get(str(node.target)) if node.op == "call_module" else None
+        name = type(layer).__name__ if layer is not None else getattr(node.target, "__name__", str(node.target))
+        if layer is None and node.op not in ("call_function", "call_method"):
+            raise Refused(f"it reads {node.target}, which is no layer")
+        if name in ("Identity", "Dropout", "Dropout2d", "contiguous", "float"):
+            return self.passed(node)
+        if name in ("Unflatten", "Flatten", "flatten", "view", "reshape", "unflatten", "unsqueeze", "getitem"):
+            return self.reshaped(node)
+        if name.lower().startswith("relu") or name.lower().replace("_", "") == "leakyrelu":
+            return self.bent(node, slope_of(node, layer))
+        if name.lower() == "tanh":
+            return self.ended(node)
+        if name in ("add", "iadd", "add_"):
+            return self.added(node)
+        if self.plan.end != "none":
+            raise Refused(f"{name} follows tanh")
+        if isinstance(layer, nn.Upsample):
+            return self.enlarge(node, layer)
+        if isinstance(layer, nn.BatchNorm1d | nn.BatchNorm2d):
+            return self.normed(node, layer)
+        if isinstance(layer, nn.Linear):
+            if shape(before(node)) != (layer.in_features,):
+                raise Refused(f"a linear layer over {shape(before(node))}")
+            return self.step(node, (1, 1), {(0, 0): {(0, 0): array(layer.weight).T}}, layer)
+        if isinstance(layer, nn.ConvTranspose2d):
+            return self.step(node, *transposed(layer, shape(before(node)), shape(node)), layer)
+        if isinstance(layer, nn.Conv2d):
+            return self.step(node, *convolved(layer, self.enlarged.get(before(node), 1)), layer)
+        raise Refused(f"{name} is no layer that the page knows")
+
+    def step(self, node: fx.Node, stride: tuple[int, int], phases: dict[tuple[int, int], Phase], layer: Any) -> int:
+        source = before(node)
+        if source in self.enlarged and not isinstance(layer, nn.Conv2d):
+            self.copy(source, wide(source))
+            self.values[source] = len(self.plan.steps)
+            del self.enlarged[source]
+        by = self.enlarged.get(source, 1)
+        _, height, width = wide(source)
+        size = height // by, width // by
+        if (size[0] * stride[0], size[1] * stride[1]) != wide(node)[1:]:
+            raise Refused(f"a {type(layer).__name__} from {wide(source)[1:]} to {wide(node)[1:]} px")
+        bias = np.zeros((*stride, wide(node)[0])) + (0 if layer.bias is None else array(layer.bias))
+        self.plan.steps.append(Step(self.values[source], size, stride, phases, bias))
+        return len(self.plan.steps)
+
+    def own(self, node: fx.Node) -> Step:
+        """The step that gave a value which nothing else has seen, so that it may still be changed. If there is none, a
+        step that only copies."""
+        source = before(node)
+        index = self.values[source]
+        fresh = index == len(self.plan.steps) > 0 and source not in self.enlarged
+        if fresh and len(source.users) == 1 and self.plan.steps[-1].slope == 1 and self.plan.end == "none":
+            return self.plan.steps[-1]
+        channels, height, width = wide(source)
+        self.copy(source, (channels, height, width))
+        return self.plan.steps[-1]
+
+    def copy(self, source: fx.Node, shape: tuple[int, int, int]) -> None:
+        channels, height, width = shape
+        by, one = self.enlarged.get(source, 1), np.eye(channels)
+        phases: dict[tuple[int, int], Phase] = {(y, x): {(0, 0): one} for y in range(by) for x in range(by)}
+        self.plan.steps.append(
+            Step(self.values[source], (height // by, width // by), (by, by), phases, np.zeros((by, by, channels)))
+        )
+
+    def passed(self, node: fx.Node) -> int:
+        if before(node) in self.enlarged:
+            self.enlarged[node] = self.enlarged[before(node)]
+        return self.values[before(node)]
+
+    def bent(self, node: fx.Node, slope: float) -> int:
+        self.own(node).slope = slope
+        return len(self.plan.steps)
+
+    def ended(self, node: fx.Node) -> int:
+        if not all(user.op == "output" for user in node.users):
+            raise Refused("tanh before the end")
+        self.own(node)
+        self.plan.end = "tanh"
+        return len(self.plan.steps)
+
+    def normed(self, node: fx.Node, layer: Any) -> int:
+        if layer.running_var is None:
+            raise Refused("a batch norm that keeps no averages")
+        scale = 1 / np.sqrt(array(layer.running_var) + layer.eps)
+        scale = scale if layer.weight is None else scale * array(layer.weight)
+        shift = (0 if layer.bias is None else array(layer.bias)) - array(layer.running_mean) * scale
+        self.own(node).scaled(scale, shift)
+        return len(self.plan.steps)
+
+    def enlarge(self, node: fx.Node, layer: nn.Upsample) -> int:
+        (_, height, width), (_, tall, broad) = wide(before(node)), wide(node)
+        by = tall // height
+        if layer.mode != "nearest" or (height * by, width * by) != (tall, broad):
+            raise Refused(f"enlarging by {layer.mode} from {height} x {width} to {tall} x {broad}")
+        self.enlarged[node] = by * self.enlarged.get(before(node), 1)
+        return self.values[before(node)]
+
+    def added(self, node: fx.Node) -> int:
+        one, other = node.args[:2]
+        if not (isinstance(one, fx.Node) and isinstance(other, fx.Node)) or shape(one) != shape(other):
+            raise Refused("adding what is no value of the same shape")
+        late, early = (one, other) if self.values[one] > self.values[other] else (other, one)
+        step = self.plan.steps[-1] if self.plan.steps else None
+        fit = step and self.values[late] == len(self.plan.steps) and len(late.users) == 1 and late not in self.enlarged
+        if not step or not fit or step.slope != 1 or step.plus is not None:
+            self.copy(late, wide(late))
+            step = self.plan.steps[-1]
+        if early in self.enlarged or self.values[early] == 0:
+            raise Refused("adding to the latent")
+        step.plus = self.values[early]
+        return len(self.plan.steps)
+
+    def reshaped(self, node: fx.Node) -> int:
+        """Of one pixel's channels a map: the step that made them makes the map at once."""
+        source = before(node)
+        if source in self.enlarged:
+            raise Refused("reshaping an enlarged map")
+        if wide(source) == wide(node):
+            return self.passed(node)
+        index, (channels, height, width) = self.values[source], wide(node)
+        if wide(source)[1:] != (1, 1) or index != len(self.plan.steps) or index == 0 or len(source.users) > 1:
+            raise Refused(f"reshaping {shape(source)} to {shape(node)}")
+        step = self.plan.steps[-1]
+        if step.plus is not None:
+            raise Refused("reshaping a sum")
+        matrix = step.phases[0, 0][0, 0].reshape(step.inputs, channels, height, width)
+        step.stride, step.bias = (height, width), step.bias.reshape(channels, height, width).transpose(1, 2, 0)
+        step.phases = {(y, x): {(0, 0): matrix[:, :, y, x]} for y in range(height) for x in range(width)}
+        return index
+
+
+def compiled(G: Any, latent: int, size: tuple[int, int]) -> Plan:
+    """G as steps, or an error that says which layer cannot be one."""
+    hint = "the page draws what is made of linear layers, convolutions, batch norm, relu, enlarging and tanh"
+    if not isinstance(G, nn.Module):
+        raise EshiError("this generator is no torch module: the page cannot take it over", hint)
+    try:
+        plan = Reader(G, latent, size).read()
+    except Refused as error:
+        raise EshiError(f"the page cannot draw as this generator does: {error}", hint) from error
+    except Exception as error:  # fx raises whatever a generator's own code makes it stumble over
+        raise EshiError(f"the page cannot follow this generator: {type(error).__name__}: {error}", hint) from error
+    if not all(np.isfinite(numbers).all() for step in plan.steps for numbers in [step.bias, *step.matrices()]):
+        raise EshiError("this generator holds numbers that are not finite: it diverged", "try an earlier copy", 1)
+    return plan
+
+
+def before(node: fx.Node) -> fx.Node:
+    found = node.args[0]
+    if not isinstance(found, fx.Node):
+        raise Refused(f"{node.name} takes no value of another layer")
+    return found
+
+
+def shape(node: fx.Node) -> tuple[int, ...]:
+    """Of one face's share of a value."""
+    return tuple(node.meta["tensor_meta"].shape)[1:]
+
+
+def wide(node: fx.Node) -> tuple[int, int, int]:
+    """(channels, height, width); numbers in a row are the channels of one pixel."""
+    found = shape(node)
+    if len(found) not in (1, 3):
+        raise Refused(f"a value of shape {found}")
+    return (found[0], 1, 1) if len(found) == 1 else (found[0], found[1], found[2])
+
+
+def array(tensor: Any) -> np.ndarray:
+    return np.asarray(tensor.detach().double().cpu().numpy())
+
+
+def slope_of(node: fx.Node, layer: Any) -> float:
+    if "leaky" not in (type(layer).__name__ if layer is not None else str(node.target)).lower():
+        return 0.0
+    if layer is not None:
+        return float(layer.negative_slope)
+    return float(node.kwargs.get("negative_slope", node.args[1] if len(node.args) > 1 else 0.01))  # type: ignore[arg-type]
+
+
+def plain(layer: Any) -> None:
+    if layer.groups != 1 or set(layer.dilation) != {1} or layer.padding_mode != "zeros":
+        raise Refused("a convolution with groups, dilation or other borders than zeros")
+
+
+def transposed(
+    layer: nn.ConvTranspose2d, source: tuple[int, ...], target: tuple[int, ...]
+) -> tuple[tuple[int, int], dict[tuple[int, int], Phase]]:
+    """Output o is fed by input i through k = o + padding - s i: with o = s q + r, i = q + d it is r + padding - s d."""
+    plain(layer)
+    one = source[1:] == (1, 1)  # then there is no q but 0, and every output pixel is a phase
+    down, right = (target[1], target[2]) if one else (layer.stride[0], layer.stride[1])
+    weight, top, left = array(layer.weight), int(layer.padding[0]), int(layer.padding[1])  # (inputs, outputs, h, w)
+    phases: dict[tuple[int, int], Phase] = {}
+    for y, x in np.ndindex(down, right):
+        taps = {
+            (dy, dx): weight[:, :, y + top - down * dy, x + left - right * dx]
+            for dy in ([0] if one else range(-weight.shape[2], weight.shape[2] + 1))
+            for dx in ([0] if one else range(-weight.shape[3], weight.shape[3] + 1))
+            if 0 <= y + top - down * dy < weight.shape[2] and 0 <= x + left - right * dx < weight.shape[3]
+        }
+        phases[y, x] = taps or {(0, 0): np.zeros(weight.shape[:2])}  # a kernel smaller than its stride leaves gaps
+    return (down, right), phases
+
+
+def convolved(layer: nn.Conv2d, by: int) -> tuple[tuple[int, int], dict[tuple[int, int], Phase]]:
+    """Of what was enlarged `by` before: enlarged pixel e is pixel e // by, so taps of the kernel that meet add up."""
+    plain(layer)
+    if layer.stride != (1, 1) or isinstance(layer.padding, str):
+        raise Refused("a convolution with a stride")
+    weight, (top, left) = array(layer.weight).transpose(1, 0, 2, 3), layer.padding
+    phases: dict[tuple[int, int], Phase] = {}
+    for y, x in np.ndindex(by, by):
+        phase: Phase = {}
+        for ky, kx in np.ndindex(weight.shape[2], weight.shape[3]):
+            place = (y + ky - top) // by, (x + kx - left) // by
+            phase[place] = phase.get(place, 0) + weight[:, :, ky, kx]
+        phases[y, x] = phase
+    return (by, by), phases

@@ -1,0 +1,152 @@
+"""What the page draws with: a plan that gives torch's pixels, and a kernel that is made of its source."""
+
+import hashlib
+import math
+
+import numpy as np
+import pytest
+import torch
+from torch import Tensor, nn
+
+from eshi.artist import render
+from eshi.ground.errors import EshiError
+from eshi.ground.registry import GENERATORS
+from eshi.networks.contracts import Generator
+from eshi.networks.prior import PRIORS
+from eshi.share.packed import packed
+from eshi.share.page import BROWSER
+from eshi.share.plan import compiled
+
+KINDS = {
+    "the paper's": ({}, 64),
+    "enlarged first": ({"end": "resize"}, 64),
+    "96 px, 5/3/1": ({"last": 3}, 96),
+    "96 px, enlarged by 3": ({"last": 3, "end": "resize"}, 96),
+    "residual, uniform": ({"stem": "residual", "prior": "uniform"}, 96),
+    "linear": ({"stem": "linear"}, 64),
+    "oblong": ({"stem": "linear", "end": "resize"}, (48, 80)),
+    "stem of 7": ({"stem": "residual"}, 56),
+}
+
+
+def trained(G: Generator) -> Generator:
+    """As if: averages, scales and shifts of every norm are other than 0 and 1, and what is drawn is not grey."""
+    for norm in (m for m in G.modules() if isinstance(m, nn.BatchNorm1d | nn.BatchNorm2d)):
+        norm.momentum = None
+        nn.init.uniform_(norm.weight, 0.5, 1.5)
+        nn.init.normal_(norm.bias, 0, 0.3)
+    with torch.no_grad():
+        list(G.parameters())[-1].mul_(4)
+        G.train()(torch.randn(32, G.latent))
+    return G.eval().requires_grad_(False)
+
+
+def built(kind: str, width: int = 6, latent: int = 11) -> Generator:
+    options, size = KINDS[kind]
+    torch.manual_seed(3)
+    return trained(
+        GENERATORS.build({"name": "dcgan", "width": width, "latent": latent, "init": "default"} | options, size=size)
+    )
+
+
+def levels(G: Generator, drawn: np.ndarray, z: Tensor) -> np.ndarray:
+    found: np.ndarray = np.abs(render(G, z).astype(int) - drawn)
+    return found
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_the_plan_draws_what_torch_draws(kind: str) -> None:
+    G = built(kind)
+    z = G.draw(100, 5)
+    plan = compiled(G, G.latent, G.size)
+    assert render(G, z).std() > 20
+    assert levels(G, plan.draw(z.numpy()), z).max() <= 1  # both round down
+    _, _, fine = packed(plan, 16)
+    assert levels(G, fine.draw(z.numpy()), z).max() <= 2
+    _, _, coarse = packed(plan, 8)
+    assert levels(G, coarse.draw(z.numpy()), z).mean() <= 4
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_step_for_a_layer_and_nothing_more(kind: str) -> None:
+    """Norms, activations and enlarging cost no step of their own."""
+    G = built(kind)
+    layers = [m for m in G.modules() if isinstance(m, nn.Linear | nn.Conv2d | nn.ConvTranspose2d)]
+    assert len(compiled(G, G.latent, G.size).steps) == len(layers)
+
+
+class Odd(nn.Module):
+    """Norm behind the activation, a leaky one, a sum of two branches, nothing to end with."""
+
+    latent, size, prior = 5, (16, 16), PRIORS["normal"]
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.first = nn.Sequential(
+            nn.Linear(5, 4 * 16), nn.Unflatten(1, (4, 4, 4)), nn.LeakyReLU(0.3), nn.BatchNorm2d(4)
+        )
+        self.side = nn.Conv2d(4, 4, 5, padding=2)
+        self.up = nn.Upsample(scale_factor=2)
+        self.bare = nn.ConvTranspose2d(4, 3, 1, 2, output_padding=1)
+
+    def forward(self, z: Tensor) -> Tensor:
+        x = self.first(z.view(z.size(0), -1))
+        x = torch.relu(self.side(x) + x)
+        return self.bare(self.up(x + self.side(x)))
+
+
+def test_layers_in_another_order_are_drawn_just_so() -> None:
+    torch.manual_seed(2)
+    G: Generator = trained(Odd())  # type: ignore[arg-type]
+    z = torch.randn(20, 5)
+    assert render(G, z).std() > 10
+    assert levels(G, compiled(G, 5, (16, 16)).draw(z.numpy()), z).max() <= 1
+
+
+@pytest.mark.parametrize(
+    ("layer", "said"),
+    [
+        (nn.Upsample(scale_factor=2, mode="bilinear"), "bilinear"),
+        (nn.GroupNorm(1, 3), "GroupNorm"),
+        (nn.Conv2d(3, 3, 3, 1, 1, dilation=1, groups=3), "groups"),
+        (nn.ConvTranspose2d(3, 3, 4, 2, 0), "ConvTranspose2d"),
+    ],
+)
+def test_a_layer_that_the_page_cannot_draw_is_named(layer: nn.Module, said: str) -> None:
+    G = nn.Sequential(nn.Linear(4, 3 * 64), nn.Unflatten(1, (3, 8, 8)), layer, nn.Tanh())
+    side = G(torch.zeros(1, 4)).shape[-1]
+    with pytest.raises(EshiError, match=said) as raised:
+        compiled(G, 4, (side, side))
+    assert "batch norm" in raised.value.hint
+
+
+def test_rounding_is_as_fine_as_its_bits() -> None:
+    G = built("the paper's")
+    plan = compiled(G, G.latent, G.size)
+    for bits in (16, 8):
+        _, _, rounded = packed(plan, bits)
+        for before, after in zip(plan.steps, rounded.steps, strict=True):
+            largest = np.max([np.abs(m).max(0) for m in before.matrices()], axis=0)
+            for one, other in zip(before.matrices(), after.matrices(), strict=True):
+                assert (np.abs(one - other) <= largest / 2**bits * 1.1 + 1e-9).all()
+
+
+def test_what_the_browser_is_told_adds_up() -> None:
+    import gzip
+
+    told, file, _ = packed(compiled(built("residual, uniform"), 11, (96, 96)), 16)
+    assert len(gzip.decompress(file)) == 4 * told["floats"] + 2 * told["weights"]
+    blocks = sum(
+        -(-step["outputs"] // 8) * 8 * len(taps) * step["inputs"]
+        for step in told["steps"]
+        for _, _, taps in step["phases"]
+    )
+    assert told["weights"] == blocks
+    assert all(math.prod(step["stride"]) == len(step["phases"]) for step in told["steps"])
+
+
+def test_the_kernel_is_made_of_its_source() -> None:
+    """tools/page/kernel.py marks it with the hash of the text."""
+    code = (BROWSER / "kernel.wasm").read_bytes()
+    assert code[:8] == b"\0asm\1\0\0\0"
+    assert code.endswith(b"source" + hashlib.sha256((BROWSER / "kernel.wat").read_bytes()).digest())
