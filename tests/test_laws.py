@@ -18,8 +18,8 @@ ORDER = """
 ground      errors figures files progress interrupt notation schema registry image
 recipe
 gather      workers painter.pen painter.character painter.head painter.hair painter.ornaments painter.clothes
-            painter.backdrop painter.compose painter.folder painter album catalogue finders finders.* finders.evaluate
-            sites credits measure duplicates arrivals leash hearing collect crop clean survey faceset
+            painter.backdrop painter.compose painter.folder painter album verdicts catalogue finders finders.*
+            finders.evaluate sites credits measure duplicates arrivals leash hearing collect crop clean survey faceset
 networks    contracts prior lite engine *  build
 run         checkpoint logbook folder
 artist      points artist

@@ -24,15 +24,15 @@ def survey(folder: Path, workers: int | None = None) -> dict[str, Any]:
     kept_for_later = (album.home / catalogue.NAME).is_file()  # a folder that is only looked at gets no catalogue
     with catalogue.opened(album.home) if kept_for_later else catalogue.passing() as base:
         files, measures, problems = measured(album, base, workers)
-    rows = {row["file"]: row for row in catalogue.rows(album.home)}
+    rows = catalogue.judged(album.home, [*files, *problems])
     place = {file: i for i, file in enumerate(files)}
-    verdict = {file: (rows.get(file) or {}).get("verdict") or "not judged" for file in [*files, *problems]}
+    verdict = {file: row["verdict"] or "not judged" for file, row in rows.items()}
     verdict |= dict.fromkeys(problems, "unreadable")
     kept = [file for file in files if verdict[file] in ("keep", "not judged")]
-    origin = [rows[file] for file in kept if file in rows]
+    origin = [rows[file] for file in kept]
     index = np.array([place[file] for file in kept], np.int64)
     sides = measures["side"][index] if len(kept) else np.zeros(0, int)
-    source = [(rows.get(f) or {}).get("source_size") or int(s) for f, s in zip(kept, sides, strict=True)]
+    source = [rows[f]["source_size"] or int(s) for f, s in zip(kept, sides, strict=True)]
     tags = Counter(tag for row in origin for tag in (row["tags"] or "").split())
     return {
         "folder": str(folder),
