@@ -24,7 +24,7 @@ class Client:
         self, method: str, path: str, body: bytes | None = None, headers: dict[str, str] | None = None
     ) -> tuple[int, dict[str, str], bytes]:
         """Exactly these headers, and a Host where none is given."""
-        line = http.client.HTTPConnection("127.0.0.1", self.port, timeout=30)
+        line = http.client.HTTPConnection("127.0.0.1", self.port, timeout=90)
         try:
             line.request(method, path, body, {"Host": self.host} | (headers or {}))
             answer = line.getresponse()

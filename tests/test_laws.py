@@ -28,7 +28,7 @@ pages       page curves chart lapse origin headline faces run
 training    losses augment pupils learn start course loop
 explore     page features measures expression directions *
 verbs       verb gallery * demo
-studio      ask manners place feed jobs watch state pages  home wall trainings easel errands  server serve
+studio      ask manners place feed jobs watch state pages form  home wall trainings easel errands  server serve
 cli         completion parser commands
 """
 

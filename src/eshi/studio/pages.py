@@ -11,7 +11,7 @@ from eshi.studio.ask import Answer
 HERE = Path(__file__).with_name("static")
 KINDS = {".css": "text/css", ".js": "text/javascript", ".svg": "image/svg+xml"}
 ROOMS = {"/": "home", "/faces": "faces", "/runs": "runs", "/draw": "draw", "/work": "work"}
-TITLES = {"home": "Studio", "faces": "Faces", "runs": "Runs", "draw": "Draw and explore", "work": "Collect and crop"}
+TITLES = {"home": "Studio", "faces": "Faces", "runs": "Runs", "draw": "Draw", "work": "Collect"}
 SHARED = ("page.css", "run.css", "run.js")  # of the reports
 
 

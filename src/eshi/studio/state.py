@@ -45,8 +45,12 @@ class Studio:
     def loaded(self, at: str) -> "Artist":
         """Kept, until the run has learned more."""
         path = self.place.existing(at)
-        files = [self.place.held(path / name) for name in ("best.pt", "last.pt")] if path.is_dir() else [path]
-        key = (path, stamp(*files))
+        files = (
+            [self.place.held(path / name) for name in ("best.pt", "last.pt", "favourites.json", "directions.npz")]
+            if path.is_dir()
+            else [path]
+        )
+        key = (path, stamp(*files[:2]))
         if key not in self.artists:
             from eshi.artist import Artist  # torch
 

@@ -283,7 +283,7 @@ addEventListener('pointermove', event => {
   const [x, y] = spot(event);
   if (!band.moved && Math.hypot(x - band.from[0], y - band.from[1]) < 8) return;
   band.moved = true;
-  band.node ??= one('#sheet').appendChild(el('b', { class: 'band' }));
+  band.node ??= one('#sheet').appendChild(el('b', { class: 'lasso' }));
   const [left, top] = [Math.min(x, band.from[0]), Math.min(y, band.from[1])];
   const [right, bottom] = [Math.max(x, band.from[0]), Math.max(y, band.from[1])];
   Object.assign(band.node.style, { left: `${left}px`, top: `${top}px`, width: `${right - left}px`, height: `${bottom - top}px` });
