@@ -18,8 +18,8 @@ ORDER = """
 ground      errors figures files progress interrupt notation schema registry image sheet
 recipe
 gather      workers painter.pen painter.character painter.head painter.hair painter.ornaments painter.clothes
-            painter.backdrop painter.compose painter.folder painter album catalogue finders finders.* finders.evaluate
-            sites credits measure duplicates arrivals leash hearing collect crop clean survey faceset
+             painter.backdrop painter.compose painter.folder painter album verdicts catalogue finders finders.*
+             finders.evaluate sites credits measure duplicates arrivals leash hearing collect crop clean survey faceset
 networks    contracts shard prior lite engine *  build
 run         tensorfile checkpoint logbook folder
 artist      points artist
@@ -29,6 +29,7 @@ training    losses augment team pupils learn start course loop
 explore     film features measures expression directions *
 share       facts safetensors foreign intake plan packed * export
 verbs       verb gallery * demo
+studio      ask manners place feed jobs watch state pages form  home wall trainings easel errands  server serve
 cli         completion parser commands
 """
 

@@ -3,6 +3,7 @@
 import shutil
 import textwrap
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Annotated, Literal
 
 from eshi.cli import completion as scripts
@@ -42,6 +43,21 @@ def completion(
     fish: eshi completion fish > ~/.config/fish/completions/eshi.fish
     """
     return Said(scripts.SHELLS[shell](list(COMMANDS.values())).rstrip())
+
+
+@verb("start here", "eshi studio", into=COMMANDS)
+def studio(
+    folder: Annotated[Path | str, About("what lies in it is shown, and nothing else")] = Path(),
+    *,
+    host: Annotated[str, About("the address it listens on; with another one it asks for a password")] = "127.0.0.1",
+    port: Annotated[int | None, About("0 takes any free one", "8123, or a free one")] = None,
+    password: Annotated[str | None, About("for other machines", "made up, where one is needed")] = None,
+) -> Said:
+    """choose faces, watch runs, draw and explore in the browser, on this machine alone"""
+    from eshi.studio.serve import serve
+
+    serve(Path(folder), host, port, password)
+    return Said("the studio is closed")
 
 
 def command(name: str) -> Verb:

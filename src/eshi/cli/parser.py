@@ -59,6 +59,8 @@ def add(made: Parser, parameter: Parameter) -> None:
         made.add_argument(parameter.name, **options)
     else:
         action = "append" if parameter.about.many else "store"
+        if parameter.about.row:
+            action, options["nargs"] = "extend", "+"
         made.add_argument(*parameter.flags, dest=parameter.name, action=action, required=parameter.required, **options)
 
 

@@ -1,5 +1,6 @@
 """A folder or a zip of images, looked at alike: which images there are, and what is in each."""
 
+import difflib
 import functools
 import io
 import os
@@ -15,6 +16,7 @@ from eshi.ground.image import HEAVIEST, SUFFIXES, Room, Unreadable, check_file
 
 Images = dict[str, tuple[int, int]]  # name -> (bytes, time of change or checksum)
 Problems = dict[str, str]  # name, as it may be shown -> why it is left out
+MANY = 2_000  # names among which a misspelt one is looked for
 DEEPEST = 100  # folders within one another
 unpacked = Room(2 * HEAVIEST)  # bytes of zipped files in memory, of all threads together
 
@@ -51,6 +53,16 @@ class Album:
         are neither; what lies in the folder `without` is not looked at."""
         found, problems = in_zip(self.path) if self.zipped else in_folder(self.path, without)
         return dict(sorted(found.items())), problems
+
+    def name_of(self, file: str, known: Images) -> str:
+        """An image of the album, by its name there or by the path that a shell completes."""
+        inside = os.path.relpath(os.path.abspath(file), self.path.absolute()) if not self.zipped else file
+        for name in (file, Path(inside).as_posix()):
+            if name in known:
+                return name
+        close = difflib.get_close_matches(file, list(known)[:MANY], n=1)
+        hint = f"did you mean {printable(close[0])}?" if close else "a face is named as its file lies in there"
+        raise EshiError(f"there is no image {printable(file)} in {self.path}", hint)
 
     @contextmanager
     def opened(self, name: str) -> Iterator[Path | io.BytesIO]:

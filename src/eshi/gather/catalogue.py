@@ -1,17 +1,18 @@
-"""faces.sqlite: where every face came from, what was measured on it, and the verdict.
+"""faces.sqlite: where every face came from, what was measured on it, and the verdict; a person's word wins over it.
 
 Written in short transactions with SQLite's own journal, so a kill at any moment leaves a good file.
 """
 
 import json
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
 
 from filelock import FileLock, Timeout
 
+from eshi.gather import verdicts
 from eshi.ground import files
 from eshi.ground.errors import EshiError
 
@@ -105,25 +106,47 @@ def rejected(folder: Path) -> set[str]:
     """The files, relative to the folder, that a verdict keeps out of a face set."""
     with reading(folder) as base:
         rows = base.execute("select cast(file as text) file from faces where verdict != 'keep'") if base else []
-        return {row["file"] for row in rows}
+        out = {row["file"] for row in rows}
+    hand = verdicts.verdicts(folder)
+    dropped = {file for file, word in hand.items() if word == "drop"}
+    return (out - (hand.keys() - dropped)) | dropped
 
 
 def any_kept(folder: Path) -> bool:
     """Is there anything to give credit for? A catalogue without rows is what a killed clean leaves."""
+    if verdicts.verdicts(folder):
+        return any(row["verdict"] in (None, "keep") for row in rows(folder))
     with reading(folder) as base:
         return bool(base and base.execute(f"select 1 from faces where {KEPT} limit 1").fetchone())
 
 
 def rows(folder: Path) -> list[dict[str, Any]]:
-    """Every face of the catalogue in the order of its name.
+    """Every face of the catalogue in the order of its name. `verdict` is the one that holds, `machine` what eshi clean
+    said, `hand` a person's word.
 
     SQLite keeps anything in any column: in a catalogue from elsewhere, what is not of its column's kind is left out.
     """
     columns = [f"case when typeof({name}) = 'text' then {name} end as {name}" for name in TEXTS]
     columns += [f"case when typeof({name}) in ('integer', 'real') then {name} end as {name}" for name in NUMBERS]
     query = f"select {', '.join(columns)} from faces where typeof(file) = 'text' order by file"
+    hand = verdicts.verdicts(folder)
     with reading(folder) as base:
-        return [dict(row) for row in base.execute(query)] if base else []
+        return [heard(dict(row), hand.get(row["file"])) for row in base.execute(query)] if base else []
+
+
+def heard(row: dict[str, Any], hand: str | None) -> dict[str, Any]:
+    """The row with the verdict that holds."""
+    row |= {"machine": row["verdict"], "hand": hand}
+    if hand:
+        row |= {"verdict": "keep" if hand == "keep" else verdicts.REJECTED, "detail": None}
+    return row
+
+
+def judged(folder: Path, files: Iterable[str]) -> dict[str, dict[str, Any]]:
+    """A row for each of these files, also for those that the catalogue does not know."""
+    known, hand = {row["file"]: row for row in rows(folder)}, verdicts.verdicts(folder)
+    blank = dict.fromkeys((*TEXTS, *NUMBERS))
+    return {file: known.get(file) or heard(blank | {"file": file}, hand.get(file)) for file in files}
 
 
 def settle(base: sqlite3.Connection, where: Path, what: str, settings: dict[str, Any]) -> None:

@@ -9,7 +9,7 @@ from typing import Any
 import cv2
 import numpy as np
 
-from eshi.gather import catalogue
+from eshi.gather import catalogue, verdicts
 from eshi.gather.album import Album
 from eshi.gather.duplicates import near_duplicates
 from eshi.gather.finders import finder as build_finder
@@ -36,7 +36,7 @@ def clean(
     score: float = 0.0, undo: bool = False, workers: int | None = None, **finder_options: Any,
 ) -> dict[str, int]:  # fmt: skip
     """Verdict -> count, of a folder or zip. None (or 0) turns a rule off; other thresholds give new verdicts; `undo`
-    takes all back."""
+    takes all back. What a person said stands, whatever is found here."""
     album = Album(Path(folder))
     with catalogue.opened(album.home) as base:
         if undo:
@@ -46,37 +46,44 @@ def clean(
         base.executemany("insert or ignore into faces (file) values (?)", [(f,) for f in [*files, *problems]])
         found = dict(base.execute("select file, source_size from faces where source_size is not null").fetchall())
         source = np.array([found.get(f) or int(s) for f, s in zip(files, measures["side"], strict=True)])
-        verdicts = Verdicts(files)
-        verdicts.exact(measures["content"], source)
-        verdicts.below("small", source, smallest, "px")
-        verdicts.below("dark", measures["light"], dark, "bright at most")
-        verdicts.below("flat", measures["contrast"], flat, "contrast")
-        verdicts.below("grey", measures["colour"], grey, "colour")
-        verdicts.below("blur", measures["sharp"], blur, "sharp")
+        judgement = Verdicts(files, verdicts.verdicts(album.home))
+        judgement.exact(measures["content"], source)
+        judgement.below("small", source, smallest, "px")
+        judgement.below("dark", measures["light"], dark, "bright at most")
+        judgement.below("flat", measures["contrast"], flat, "contrast")
+        judgement.below("grey", measures["colour"], grey, "colour")
+        judgement.below("blur", measures["sharp"], blur, "sharp")
         if finder:
-            verdicts.no_faces(album, finder, score, workers, finder_options)
+            judgement.no_faces(album, finder, score, workers, finder_options)
         if near:
-            verdicts.alike(measures, source, near)
-        return verdicts.write(base, problems)
+            judgement.alike(measures, source, near)
+        return judgement.write(base, problems)
 
 
 @dataclass
 class Verdicts:
-    """One row per readable file: (verdict, detail, twin), where nothing else was said 'keep'."""
+    """One row per readable file: (verdict, detail, twin), where nothing else was said 'keep'.
+
+    A person's word (`hand`) is not written here. But of copies the one that a person kept survives, and never one that
+    a person dropped.
+    """
 
     files: list[str]
+    hand: dict[str, str]
 
     def __post_init__(self) -> None:
         self.said: dict[int, tuple[str, str, str | None]] = {}
+        weight = {"keep": 1, "drop": -1}
+        self.liked = np.array([weight.get(self.hand.get(file, ""), 0) for file in self.files], np.int64)
 
     @property
     def kept(self) -> np.ndarray:
-        return np.array([i for i in range(len(self.files)) if i not in self.said], np.int64)
+        return np.array([i for i in range(len(self.files)) if i not in self.said or self.liked[i] > 0], np.int64)
 
     def exact(self, content: np.ndarray, source: np.ndarray) -> None:
         """Of files with the same bytes, the one from the largest source stays; the first by name among equals."""
         first: dict[tuple[int, int], int] = {}
-        for i in sorted(range(len(self.files)), key=lambda i: (-source[i], i)):
+        for i in sorted(range(len(self.files)), key=lambda i: (-self.liked[i], -source[i], i)):
             twin = first.setdefault((int(content[i][0]), int(content[i][1])), i)
             if twin != i:
                 self.said[i] = ("duplicate", "the same file", self.files[twin])
@@ -95,26 +102,30 @@ class Verdicts:
             for i, best in spread(work, ((int(i), self.files[i]) for i in kept), workers):
                 bar.advance()
                 if best is None:
-                    self.said[i] = ("not-a-face", f"{name} finds none", None)
+                    self.said.setdefault(i, ("not-a-face", f"{name} finds none", None))
                 elif best < score:
-                    self.said[i] = ("not-a-face", f"{name} is {best:.3g} sure, less than {score:g}", None)
+                    self.said.setdefault(i, ("not-a-face", f"{name} is {best:.3g} sure, less than {score:g}", None))
 
     def alike(self, measures: np.ndarray, source: np.ndarray, near: float) -> None:
         """The larger source survives; among equals the clearly sharper one (JPEG's noise looks a little sharp), then
         the larger file, then the first name."""
         kept = self.kept
         quality, sharp = np.empty(len(kept)), np.round(measures["sharp"][kept], 1)
-        quality[np.lexsort((-kept, measures["bytes"][kept], sharp, source[kept]))] = np.arange(len(kept))
+        order = np.lexsort((-kept, measures["bytes"][kept], sharp, source[kept], self.liked[kept]))
+        quality[order] = np.arange(len(kept))
         for i, (twin, distance, mirrored) in near_duplicates(measures[kept], quality, near).items():
             detail = f"distance {distance:.3f}{', mirrored' if mirrored else ''}"
-            self.said[int(kept[i])] = ("near-duplicate", detail, self.files[kept[twin]])
+            self.said.setdefault(int(kept[i]), ("near-duplicate", detail, self.files[kept[twin]]))
 
     def write(self, base: sqlite3.Connection, problems: dict[str, str]) -> dict[str, int]:
         rows = [(*self.said.get(i, ("keep", None, None)), file) for i, file in enumerate(self.files)]
         rows += [("unreadable", problem, None, file) for file, problem in problems.items()]
         base.executemany("update faces set verdict = ?, detail = ?, twin = ? where file = ?", rows)
-        count = Counter(row[0] for row in rows)
-        return {verdict: count[verdict] for verdict in ("keep", *REASONS)}
+        holds = {"keep": "keep", "drop": verdicts.REJECTED}
+        count = Counter(holds.get(self.hand.get(file, ""), said) for said, *_, file in rows if file not in problems)
+        count["unreadable"] = len(problems)
+        by_hand = (verdicts.REJECTED,) if count[verdicts.REJECTED] else ()
+        return {verdict: count[verdict] for verdict in ("keep", *REASONS, *by_hand)}
 
 
 @dataclass(frozen=True)

@@ -24,15 +24,15 @@ def survey(folder: Path, workers: int | None = None) -> dict[str, Any]:
     kept_for_later = (album.home / catalogue.NAME).is_file()  # a folder that is only looked at gets no catalogue
     with catalogue.opened(album.home) if kept_for_later else catalogue.passing() as base:
         files, measures, problems = measured(album, base, workers)
-    rows = {row["file"]: row for row in catalogue.rows(album.home)}
+    rows = catalogue.judged(album.home, [*files, *problems])
     place = {file: i for i, file in enumerate(files)}
-    verdict = {file: (rows.get(file) or {}).get("verdict") or "not judged" for file in [*files, *problems]}
+    verdict = {file: row["verdict"] or "not judged" for file, row in rows.items()}
     verdict |= dict.fromkeys(problems, "unreadable")
     kept = [file for file in files if verdict[file] in ("keep", "not judged")]
-    origin = [rows[file] for file in kept if file in rows]
+    origin = [rows[file] for file in kept]
     index = np.array([place[file] for file in kept], np.int64)
     sides = measures["side"][index] if len(kept) else np.zeros(0, int)
-    source = [(rows.get(f) or {}).get("source_size") or int(s) for f, s in zip(kept, sides, strict=True)]
+    source = [rows[f]["source_size"] or int(s) for f, s in zip(kept, sides, strict=True)]
     tags = Counter(tag for row in origin for tag in (row["tags"] or "").split())
     return {
         "folder": str(folder),
@@ -60,9 +60,14 @@ def classes(sizes: list[int]) -> dict[str, int]:
 
 
 def hair_colours(crowns: np.ndarray) -> dict[str, int]:
-    """Colour -> faces: the commonest one of each crown (N, 6, 12, 3), skin and paper left out where there is more."""
+    """Colour -> faces, the commonest first."""
+    return dict(Counter(hair(crowns)).most_common())
+
+
+def hair(crowns: np.ndarray) -> list[str]:
+    """The commonest colour of each crown (N, 6, 12, 3), skin and paper left out where there is more."""
     if not len(crowns):
-        return {}
+        return []
     hsv = cv2.cvtColor(np.ascontiguousarray(crowns).reshape(-1, crowns.shape[2], 3), cv2.COLOR_RGB2HSV)
     hue, saturation, value = np.moveaxis(hsv.reshape(len(crowns), -1, 3).astype(int), 2, 0)
     hue = hue * 2  # OpenCV halves the degrees
@@ -83,8 +88,7 @@ def hair_colours(crowns: np.ndarray) -> dict[str, int]:
     paper = pale & (value > 247)
     votes = np.stack([((tone == i) & ~skin & ~paper).sum(1) for i in range(len(HAIR))], 1)
     votes[:, HAIR.index("white")] += np.where(votes.sum(1) < 0.1 * hue.shape[1], paper.sum(1), 0)
-    found = Counter(votes.argmax(1).tolist())
-    return {HAIR[i]: n for i, n in found.most_common()}
+    return [HAIR[i] for i in votes.argmax(1).tolist()]
 
 
 def text(found: dict[str, Any]) -> str:

@@ -25,6 +25,7 @@ MEANING = {
     "grey": "Without colour: sketches and manga.",
     "small": "Cropped from too few pixels.",
     "not-a-face": "The finder sees no face here.",
+    "by hand": "Rejected by a person; whatever eshi clean finds, that stands.",
     "unreadable": "Files that are no usable picture.",
 }
 TITLE = {"keep": "kept"}
@@ -42,12 +43,11 @@ def faces_report(folder: Path, workers: int | None = None, found: dict[str, Any]
     found = found or survey(album.path, workers)
     files, left_out = album.look()
     by_verdict: dict[str, list[dict[str, Any]]] = {}
-    for row in catalogue.rows(album.home):
-        if row["file"] in files or row["file"] in left_out:  # a stranger's catalogue may name any file of this disk
-            row["twin"] = row["twin"] if row["twin"] in files else None
-            by_verdict.setdefault(row["verdict"] or "not judged", []).append(row)
-    if not by_verdict:  # a folder without a catalogue's rows: all are shown
-        by_verdict["not judged"] = [{"file": file, "detail": None, "twin": None} for file in files]
+    for row in catalogue.judged(album.home, sorted({*files, *left_out})).values():
+        if row["file"] in left_out:
+            row |= {"verdict": "unreadable", "detail": left_out[row["file"]]}
+        row["twin"] = row["twin"] if row["twin"] in files else None  # a stranger's catalogue may name any file
+        by_verdict.setdefault(row["verdict"] or "not judged", []).append(row)
     order = [verdict for verdict in MEANING if by_verdict.get(verdict)]
     name = album.path.resolve().name
     content = page(

@@ -10,20 +10,24 @@
     return n.toFixed(digits) + ' ± ' + noise.toFixed(digits);
   };
 
-  const charts = [...document.querySelectorAll('.chart')].map(chart => ({
-    field: chart.querySelector('.field'),
+  const read = chart => ({
     cursor: chart.querySelector('.cursor'),
     end: +chart.dataset.end,
-    labels: [...chart.querySelectorAll('.labels span')].map(span => ({
-      value: span.querySelector('b'),
-      rest: span.querySelector('b').textContent,
-      points: JSON.parse(span.dataset.points),
-    })),
-  }));
+    labels: [...chart.querySelectorAll('.labels span')].map(span => {
+      const value = span.querySelector('b');
+      value.dataset.rest ??= value.textContent;
+      return { value, rest: value.dataset.rest, points: JSON.parse(span.dataset.points) };
+    }),
+  });
+  const known = new WeakMap(); // the charts may be replaced while the page is open
+  const charts = () => [...document.querySelectorAll('.chart')].map(chart => {
+    if (!known.has(chart)) known.set(chart, read(chart));
+    return known.get(chart);
+  });
 
   // What the curves were when so many images had been seen; null takes the cursor away.
   function look(images) {
-    for (const { cursor, end, labels } of charts) {
+    for (const { cursor, end, labels } of charts()) {
       cursor.style.display = images === null ? 'none' : 'block';
       if (images !== null) {
         cursor.style.left = Math.min(100, 100 * images / end) + '%';
@@ -36,15 +40,18 @@
     }
   }
 
-  for (const { field, end } of charts) {
-    const at = event => {
+  let looking = false;
+  const at = event => {
+    const field = event.target.closest?.('.chart .field');
+    if (field) {
       const box = field.getBoundingClientRect();
-      look(Math.min(1, Math.max(0, (event.clientX - box.left) / box.width)) * end);
-    };
-    field.addEventListener('pointermove', at);
-    field.addEventListener('pointerdown', at);
-    field.addEventListener('pointerleave', () => look(null));
-  }
+      look(Math.min(1, Math.max(0, (event.clientX - box.left) / box.width)) * field.closest('.chart').dataset.end);
+    } else if (looking) look(null);
+    looking = Boolean(field);
+  };
+  document.addEventListener('pointermove', at);
+  document.addEventListener('pointerdown', at);
+  document.documentElement.addEventListener('pointerleave', () => looking && look(null));
 
   const stack = [...document.querySelectorAll('.stack figure')];
   const reel = document.querySelector('.reel');

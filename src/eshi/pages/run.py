@@ -3,6 +3,7 @@
 import json
 import shlex
 import time
+from dataclasses import dataclass
 from pathlib import Path
 
 import eshi
@@ -15,7 +16,7 @@ from eshi.pages.chart import Chart, Scene, chart, in_words, states
 from eshi.pages.curves import Curve, bands, curve
 from eshi.pages.headline import head, sentence
 from eshi.pages.origin import made_of
-from eshi.pages.page import Markup, page, picture_of, tag
+from eshi.pages.page import Markup, markup, page, picture_of, tag
 from eshi.run import logbook
 from eshi.run.logbook import Row, number
 
@@ -40,7 +41,20 @@ def run_report(folder: Path | str) -> Path:
     return write(folder / "report.html", content)
 
 
-def whole(folder: Path) -> bytes:
+@dataclass
+class Story:
+    """What a run has left on the disk, read once."""
+
+    folder: Path
+    rows: list[Row]
+    judged: list[Row]
+    best: Row | None
+    state: str
+    scene: Scene
+    coming: str
+
+
+def story(folder: Path) -> Story:
     if not (folder / "recipe.yaml").is_file():
         raise EshiError(f"{folder} holds no recipe.yaml: no run", "eshi runs lists the runs; eshi faces is for faces")
     rows = [row for row in logbook.log(folder) if row["images"] >= 0]
@@ -53,13 +67,19 @@ def whole(folder: Path) -> bytes:
         best=best["images"] if best else None,
         backs=[row["images"] for row in rows if row.get("event") == "rolled back"],
     )
-    frames, coming = lapse.sheets(folder), to_come(folder, state)
+    return Story(folder, rows, judged, best, state, scene, to_come(folder, state))
+
+
+def whole(folder: Path) -> bytes:
+    told = story(folder)
+    rows, best, state = told.rows, told.best, told.state
+    frames = lapse.sheets(folder)
     made = f"Made by eshi {eshi.__version__} on {time.strftime('%Y-%m-%d at %H:%M')}."
     again = " The run goes on: reload this page for the newest." if state == "training" else ""
     return page(
         f"{folder.resolve().name}: run",
-        head(folder, state, rows, judged, best, coming),
-        figures(frames, rows, judged, best, scene, coming),
+        head(folder, state, rows, told.judged, best, told.coming),
+        figures(lapse.film(frames, told.judged, best), told),
         lapse.best_and_last(folder, frames, best),
         nearest(folder),
         happened(rows),
@@ -68,6 +88,34 @@ def whole(folder: Path) -> bytes:
         styles=("run.css",),
         script="run.js",
     )
+
+
+def live(folder: Path) -> Markup:
+    """What changes while a run trains, for a page that shows the sheets by itself."""
+    told = story(folder)
+    return markup(
+        head(folder, told.state, told.rows, told.judged, told.best, told.coming),
+        figures(Markup(), told),
+        happened(told.rows),
+        made_of(folder, told.rows),
+    )
+
+
+def over(folders: dict[str, Path]) -> Markup:
+    """The scores of several runs over one another; those judged otherwise than the first are left out."""
+    stories = {name: story(folder) for name, folder in folders.items()}
+    first = next((told.judged[-1] for told in stories.values() if told.judged), None)
+    if not first:
+        return tag("p", "None of these has been judged yet.")
+    judged = {name: [row for row in told.judged if logbook.alike(row, first)] for name, told in stories.items()}
+    found = [
+        curve(rows, first["ranked_by"], COLOURS[i % len(COLOURS)], n) for i, (n, rows) in enumerate(judged.items())
+    ]
+    one = Chart("Score", f"{first['ranked_by']}, lower is better", [c for c in found if c], positive=True)
+    scene = Scene(max((told.scene.end for told in stories.values()), default=0.0), [], None, [])
+    others = [name for name, rows in judged.items() if not rows]
+    said = tag("p", f"Not judged as the first one was: {', '.join(others)}.") if others else ""
+    return markup(chart(one, scene) if one.drawable else in_words(one), said)
 
 
 def to_come(folder: Path, state: str) -> str:
@@ -82,11 +130,9 @@ def to_come(folder: Path, state: str) -> str:
     return f"The recipe asks for {lines}." if state in ("training", "stopped") else ""
 
 
-def figures(
-    frames: list[tuple[int, Path]], rows: list[Row], judged: list[Row], best: Row | None, scene: Scene, coming: str
-) -> Markup:  # fmt: skip
+def figures(film: Markup, told: Story) -> Markup:
     """The time-lapse and the charts; what has one value only stands in words."""
-    film = lapse.film(frames, judged, best)
+    rows, judged, best, scene, coming = told.rows, told.judged, told.best, told.scene, told.coming
     there = [one for one in charts(rows, judged, best) if one.curves]
     lines = [chart(one, scene) for one in there if one.drawable]
     single = [in_words(one) for one in there if not one.drawable]

@@ -1,5 +1,6 @@
 """From the world, or from nothing, to a folder of judged faces."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
@@ -161,7 +162,7 @@ def clean(
     finder: Annotated[str | None, About("not a face, says this finder", "off", metavar="NAME", suggest=finders)] = None,
     score: Annotated[float, About("the finder's score that makes a face")] = 0.0,
     cascade: Cascade = None,
-    undo: Annotated[bool, About("take all verdicts back")] = False,
+    undo: Annotated[bool, About("take all verdicts back but those of a person")] = False,
     workers: Workers = None,
 ) -> Cleaned:
     """judge faces: duplicates, blur, too dark ...; nothing is deleted, --undo takes it back"""
@@ -194,18 +195,28 @@ class Surveyed:
     pictures: int
     report: Path
     credits: tuple[Path, ...]
+    said: list[str]  # what was kept, dropped or taken back by hand just now
 
     def text(self) -> str:
         from eshi.gather.survey import text
 
         said = text({key.replace("_", " "): value for key, value in vars(self).items()})
-        return "\n".join([said, "", f"look at {self.report}", *(f"credits in {path}" for path in self.credits)])
+        lines = [said, "", *self.said, f"look at {self.report}", *(f"credits in {path}" for path in self.credits)]
+        return "\n".join(lines)
 
 
-@verb("gather", "eshi faces faces/ --credits")
+Files = Sequence[str]
+
+
+@verb("gather", "eshi faces faces/ --keep a.jpg-0.png b.jpg-1.png --drop c.jpg-0.png")
 def faces(
     faces: Annotated[Path | str, About("a folder or zip of face images")],
     *,
+    keep: Annotated[
+        Files, About("your word: these stay, whatever clean says", metavar="FILE", many=True, row=True)
+    ] = (),
+    drop: Annotated[Files, About("your word: these go; no file is deleted", metavar="FILE", many=True, row=True)] = (),
+    undo: Annotated[int, About("take back your last so many words", metavar="N")] = 0,
     credits: Annotated[bool, About("write CREDITS.csv and CREDITS.md: who drew the originals")] = False,
     workers: Workers = None,
 ) -> Surveyed:
@@ -214,7 +225,30 @@ def faces(
     from eshi.gather.survey import survey
     from eshi.pages import faces_report
 
+    said = by_hand(Path(faces), keep, drop, undo)
     found = survey(Path(faces), workers)
     page = faces_report(Path(faces), workers, found)
     written = write_credits(Path(faces)) if credits else ()
-    return Surveyed(**{key.replace(" ", "_"): value for key, value in found.items()}, report=page, credits=written)
+    counts = {key.replace(" ", "_"): value for key, value in found.items()}
+    return Surveyed(**counts, report=page, credits=written, said=said)
+
+
+def by_hand(faces: Path, keep: Files, drop: Files, undo: int) -> list[str]:
+    """Writes a person's words into the journal; a line for each."""
+    if not (keep or drop or undo):
+        return []
+    from eshi.gather import verdicts
+    from eshi.gather.album import Album
+
+    album = Album(faces)
+    if undo < 0:
+        raise EshiError(f"--undo {undo}: that is no number of words", "--undo 1 takes the last one back")
+    if both := {*keep} & {*drop}:
+        raise EshiError(f"{min(both)} cannot be kept and dropped", "name it once")
+    known = album.look()[0] if keep or drop else {}
+    kept, dropped = ([album.name_of(file, known) for file in some] for some in (keep, drop))  # all, before one is said
+    words = [f"taken back: {act.word} {len(act.files):,}" for act in verdicts.undo(album.home, undo)]
+    for word, some in (("keep", kept), ("drop", dropped)):
+        if some:
+            words.append(f"{word} by hand: {len(verdicts.say(album.home, word, some).files):,}")
+    return words

@@ -42,6 +42,7 @@ class About:
     flag: str = ""  # its spellings, where they are more than the parameter's name: "-o --out"
     metavar: str = ""
     many: bool = False  # may be given several times
+    row: bool = False  # and several may follow its flag: --keep a.png b.png
     suggest: Callable[[], Sequence[str]] | None = None  # words that are usual, where there are others too
 
     def __repr__(self) -> str:  # as help(eshi.crop) shows it
