@@ -1,2 +1,4 @@
-"""A trained generator leaves the house, for other programs and as a page that draws in its visitor's browser; others come
-in. A target is a file with a function `write`."""
+"""A trained generator leaves the house, for other programs and as a page that draws; others' come in.
+
+A target is a file with a function `write`.
+"""
