@@ -15,7 +15,7 @@ SOURCE = ROOT / "src" / "eshi"
 # are parts of one kind (networks, finders, verbs ...), found by being there: none imports another, and a new one need
 # not be named here.
 ORDER = """
-ground      errors figures files progress interrupt notation schema registry image sheet
+ground      errors cores figures files progress interrupt notation schema registry image sheet
 recipe
 gather      workers painter.pen painter.character painter.head painter.hair painter.ornaments painter.clothes
              painter.backdrop painter.compose painter.folder painter album verdicts catalogue finders finders.*
@@ -25,7 +25,7 @@ run         tensorfile checkpoint logbook folder
 artist      points artist
 judging     metrics features judge guard watch compare
 pages       page curves chart lapse origin headline faces run
-training    losses augment team pupils learn start course loop
+training    losses augment ranks team pupils learn start course loop
 explore     film features measures expression directions *
 share       facts safetensors foreign intake plan packed * export
 verbs       verb gallery * demo

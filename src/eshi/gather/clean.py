@@ -15,7 +15,8 @@ from eshi.gather.duplicates import near_duplicates
 from eshi.gather.finders import finder as build_finder
 from eshi.gather.finders import shared_finder
 from eshi.gather.measure import measured
-from eshi.gather.workers import cores, spread
+from eshi.gather.workers import spread
+from eshi.ground.cores import cores
 from eshi.ground.image import decoding
 from eshi.ground.progress import Progress
 from eshi.ground.registry import FINDERS

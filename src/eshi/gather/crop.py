@@ -19,7 +19,8 @@ from eshi.gather import catalogue
 from eshi.gather.album import Album, left_out
 from eshi.gather.finders import finder as build_finder
 from eshi.gather.finders import shared_finder
-from eshi.gather.workers import cores, spread
+from eshi.gather.workers import spread
+from eshi.ground.cores import cores
 from eshi.ground.errors import EshiError
 from eshi.ground.figures import printable
 from eshi.ground.files import tidy, write

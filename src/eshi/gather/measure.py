@@ -15,7 +15,8 @@ import numpy as np
 
 from eshi.gather import catalogue
 from eshi.gather.album import Album, left_out
-from eshi.gather.workers import cores, spread
+from eshi.gather.workers import spread
+from eshi.ground.cores import cores
 from eshi.ground.errors import EshiError
 from eshi.ground.image import SMALLEST, Pixels, Unreadable, decode
 from eshi.ground.progress import Progress

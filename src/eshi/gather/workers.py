@@ -27,10 +27,6 @@ SHARE = 200_000_000  # bytes that each process may take for decoding; what needs
 AHEAD = 3  # jobs handed out per worker: none waits for the next, and results do not pile up
 
 
-def cores() -> int:
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-
-
 def spread(
     work: Callable[[Any], Any], jobs: Iterable[tuple[Any, Any]], workers: int, on: str = "local"
 ) -> Iterator[tuple[Any, Any]]:

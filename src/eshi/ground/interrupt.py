@@ -11,11 +11,12 @@ ASKING = ("SIGINT", "SIGTERM", "SIGHUP")  # Ctrl-C, kill, a closed terminal; Win
 @contextmanager
 def stoppable() -> Iterator[threading.Event]:
     """The event is set once somebody asks for a stop; asked a second time, nothing is waited for."""
-    stop = threading.Event()
+    stop, asked = threading.Event(), set()
 
     def ask(number: int, frame: object) -> None:
-        if stop.is_set():
+        if number in asked:
             raise KeyboardInterrupt
+        asked.add(number)  # torchrun sends another after the terminal's: that is no second time
         stop.set()
 
     if threading.current_thread() is not threading.main_thread():

@@ -12,6 +12,7 @@ import torch
 from threadpoolctl import threadpool_limits
 from torch import Tensor
 
+from eshi.ground.cores import cores
 from eshi.ground.errors import EshiError, near_miss
 from eshi.networks.contracts import Network
 from eshi.networks.shard import HERE
@@ -44,7 +45,8 @@ class Engine:
     def describe(self) -> str:
         if self.device.type == "cuda":
             return f"{torch.cuda.get_device_name(self.device)}, {self.precision}"
-        return f"{self.device.type}, {torch.get_num_threads()} threads, {self.precision}"
+        threads = torch.get_num_threads()
+        return f"{self.device.type}, {threads} thread{'s' if threads > 1 else ''}, {self.precision}"
 
 
 def hold_memory(hold: bool = True) -> None:
@@ -66,6 +68,8 @@ def hold_memory(hold: bool = True) -> None:
 
 
 def choose(device: str = "auto", precision: str = "auto") -> Engine:
+    if torch.get_num_threads() > cores():  # torch does not look at what a container may use
+        torch.set_num_threads(cores())
     if device == "auto":
         device = "cuda" if torch.cuda.is_available() else "mps" if torch.backends.mps.is_available() else "cpu"
     there = {"cpu": True, "cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available()}

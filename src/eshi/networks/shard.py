@@ -22,10 +22,9 @@ class Shard:
     """`meet` gives what every shard brought, in their order, once all are there: they must all come, equally often."""
 
     number: int
-    count: int
     rows: slice  # of the batch
     whole: int  # rows of the batch
-    meet: Callable[[Any], list[Any]]
+    meet: Callable[[Tensor], list[Tensor]]
     chance: torch.Generator  # the same numbers in every shard
     own: torch.Generator  # others in each
 
@@ -93,7 +92,8 @@ def batch_norm(norm: _BatchNorm, x: Tensor) -> Tensor:
     with torch.no_grad():
         spare = torch.zeros(2, x.shape[1], device=x.device)  # of fp32, so that the statistics of bf16 maps are, too
         mean, variance = torch.batch_norm_update_stats(x.detach(), spare[0], spare[1], 0.0)
-        count, mean, variance = pooled(shard.meet((x.numel() // x.shape[1], mean, variance)))
+        count = mean.new_tensor([x.numel() / len(mean)])
+        count, mean, variance = pooled(shard.meet(torch.cat([mean, variance, count])))
         if norm.running_mean is not None and norm.running_var is not None and norm.num_batches_tracked is not None:
             norm.num_batches_tracked.add_(1)
             share = 1 / float(norm.num_batches_tracked) if norm.momentum is None else norm.momentum
@@ -103,12 +103,14 @@ def batch_norm(norm: _BatchNorm, x: Tensor) -> Tensor:
     return normed
 
 
-def pooled(parts: list[tuple[int, Tensor, Tensor]]) -> tuple[int, Tensor, Tensor]:
-    """Count, mean and variance of all from those of the parts (Chan, Golub and LeVeque 1979)."""
-    count = sum(its for its, _, _ in parts)
-    mean = torch.stack([its / count * part for its, part, _ in parts]).sum(0)
-    spread = [its / count * (part + (its_mean - mean).square()) for its, its_mean, part in parts]
-    return count, mean, torch.stack(spread).sum(0)
+def pooled(parts: list[Tensor]) -> tuple[Tensor, Tensor, Tensor]:
+    """Count, mean and variance of all from the parts' means, variances, count (Chan, Golub and LeVeque 1979)."""
+    told = torch.stack(parts)
+    counts = told[:, -1:]
+    means, variances = told[:, :-1].chunk(2, dim=1)
+    shares = counts / counts.sum()
+    mean = (shares * means).sum(0)
+    return counts.sum(), mean, (shares * (variances + (means - mean).square())).sum(0)
 
 
 class Normed(torch.autograd.Function):
@@ -117,7 +119,7 @@ class Normed(torch.autograd.Function):
     @staticmethod
     def forward(
         ctx: Any, x: Tensor, weight: Tensor | None, bias: Tensor | None, mean: Tensor, variance: Tensor, eps: float,
-        count: int,
+        count: Tensor,
     ) -> Tensor:  # fmt: skip
         ctx.save_for_backward(x, weight, bias, mean, variance)
         ctx.eps, ctx.count = eps, count
@@ -136,8 +138,8 @@ class Normed(torch.autograd.Function):
         to_x, to_weight, to_bias = torch.ops.aten.native_batch_norm_backward(
             gradient, x, weight, mean, variance, None, None, False, ctx.eps, [True, True, True]
         )  # as if mean and deviation were given
-        met = shard.meet(torch.stack([to_weight, to_bias]))
-        along, level = functools.reduce(torch.add, met) / ctx.count
+        met = shard.meet(torch.cat([to_weight, to_bias]))
+        along, level = (torch.stack(met).sum(0) / ctx.count).chunk(2)
         inverse = (variance + ctx.eps).rsqrt()
         slope = -along * inverse * inverse if weight is None else -along * inverse * inverse * weight
         offset = -level * inverse if weight is None else -level * inverse * weight
@@ -170,8 +172,7 @@ class Summed(torch.autograd.Function):
     def forward(ctx: Any, part: Tensor) -> Tensor:
         shard = HERE.shard
         assert shard is not None
-        whole: Tensor = functools.reduce(torch.add, shard.meet(part.detach()))
-        return whole
+        return torch.stack(shard.meet(part.detach().reshape(-1))).sum(0).view(part.shape)
 
     @staticmethod
     def backward(ctx: Any, gradient: Tensor) -> Any:

@@ -161,5 +161,10 @@ def sheets(folder: Path) -> list[Path]:
 
 
 def stored_recipe(folder: Path) -> Recipe | None:
-    """What the run in `folder` was started with."""
-    return recipe.load(folder / "recipe.yaml") if (folder / "recipe.yaml").exists() else None
+    """What the run in `folder` was started with. Before there were shards, a batch was whole."""
+    if not (folder / "recipe.yaml").exists():
+        return None
+    found = recipe.load(folder / "recipe.yaml")
+    if found.engine.shards == "auto":
+        found.engine.shards = 1
+    return found

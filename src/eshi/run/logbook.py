@@ -19,7 +19,7 @@ Row = dict[str, Any]
 FIELDS: dict[str, type] = {
     "step": int, "images": int, "seconds": float, "images/s": float, "epoch": float,
     "event": str, "why": str, "evidence": str, "try": str, "state": str,  # of the guard
-    "machine": str, "threads": int, "length": int, "eshi": str, "torch": str,
+    "machine": str, "threads": int, "shards": int, "length": int, "eshi": str, "torch": str,
     "faces": str, "train": int, "held_out": int,
     "ranked_by": str, "content": str, "against": str, "judge_seconds": float, "judge_price": float,
 }  # fmt: skip

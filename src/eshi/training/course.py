@@ -99,8 +99,8 @@ class Course:
         if self.step < self.last and any_kept(Album(self.faces.path).home):
             credits(self.faces.path, self.run.folder)  # whose pictures a run learned from travels with it
         self.event(
-            "started", machine=self.engine.describe(), threads=threads, length=self.length,
-            eshi=eshi.__version__, torch=torch.__version__, faces=str(self.faces.path.resolve()),
+            "started", machine=self.engine.describe(), threads=threads, shards=self.recipe.engine.shards,
+            length=self.length, eshi=eshi.__version__, torch=torch.__version__, faces=str(self.faces.path.resolve()),
             train=len(self.faces), held_out=len(self.faces.held_out), **({"from": self.begun} if self.begun else {}),
         )  # fmt: skip
         self.watch = Watch(self.recipe, self.faces, self.engine, rows)
@@ -229,6 +229,7 @@ class Course:
             raise EshiError(f"{self.run.folder} has no best.pt to roll back to", "begin anew with -o", 1)
         for name, part in self.who.parts().items():
             checkpoint.fill(part, best.get(name), f"{name} in {self.run.folder / 'best.pt'}")
+        self.who.news = True
         self.rollbacks.append(self.images)
         self.who.brake(len(self.rollbacks))
         self.watch.went_back(self.images)

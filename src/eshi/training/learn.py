@@ -8,7 +8,7 @@ from torch import Tensor
 from eshi.gather.faceset import FaceSet
 from eshi.networks.contracts import Generator
 from eshi.networks.engine import Engine, keyed, seed_everything
-from eshi.networks.shard import HERE, Shard
+from eshi.networks.shard import HERE
 from eshi.recipe import Recipe
 from eshi.training.losses import Terms, total
 from eshi.training.pupils import Pupils, Teacher
@@ -19,14 +19,14 @@ def learn(recipe: Recipe, engine: Engine, who: Pupils, faces: FaceSet, step: int
     """One step, by all shards where there are some. What came out is returned, detached."""
     batch = faces.batch(recipe.seed, step, recipe.batch)
     seed_everything(recipe.seed, step + 1)  # 0 made the weights
-    if who.team is None:
+    if (team := who.team) is None:
         return turns(recipe, engine, who, engine.put(batch), step)
-    who.agree()
+    who.agree(step)
 
-    def work(shard: Shard) -> Terms:
-        return turns(recipe, engine, who.twins[shard.number], engine.put(batch[shard.rows]), step)
+    def work(place: int) -> Terms:
+        return turns(recipe, engine, who.twins[place], engine.put(batch[team.shards[place].rows]), step)
 
-    return who.team.learn(work, keyed(recipe.seed, step + 1))
+    return team.learn(work, keyed(recipe.seed, step + 1))
 
 
 def turns(recipe: Recipe, engine: Engine, who: Pupils, batch: Tensor, step: int) -> Terms:
@@ -54,7 +54,7 @@ def turns(recipe: Recipe, engine: Engine, who: Pupils, batch: Tensor, step: int)
         terms |= aims | {"loss_g": descend(who.opt_G, aims)}
         if who.G_ema is not who.G:
             half_life = min(recipe.ema, 0.05 * (step + 1) * recipe.batch)  # short at first, while G changes fast
-            follow(who.G_ema, who.G, 0.5 ** (recipe.batch * recipe.g_every / half_life))
+            follow(who.G_ema, who.G, 0.5 ** (recipe.batch * recipe.g_every / half_life), who.part)
     return {name: term.detach() for name, term in terms.items()}
 
 
@@ -77,10 +77,9 @@ def descend(optimizer: Any, terms: Terms) -> Tensor:
 
 
 @torch.no_grad()
-def follow(G_ema: Generator, G: Generator, keep: float) -> None:
-    """G_ema = keep x G_ema + (1 - keep) x G, batch-norm statistics included."""
+def follow(G_ema: Generator, G: Generator, keep: float, part: tuple[int, int] = (0, 1)) -> None:
+    """G_ema = keep x G_ema + (1 - keep) x G, batch-norm statistics included; or one of several parts of it."""
     mine, its = G_ema.state_dict(), G.state_dict()
     floats = [name for name, value in mine.items() if value.is_floating_point()]
-    if (shard := HERE.shard) is not None:
-        floats = [floats[i] for i in dealt([mine[n].numel() for n in floats], shard.count)[shard.number]]
+    floats = [floats[place] for place in dealt([mine[name].numel() for name in floats], part[1])[part[0]]]
     torch._foreach_lerp_([mine[n] for n in floats], [its[n] for n in floats], 1 - keep)

@@ -1,16 +1,20 @@
 """The training loop. Time is counted in images."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from eshi.gather.faceset import faceset
+from eshi.gather.faceset import FaceSet, faceset
+from eshi.ground.errors import EshiError
 from eshi.ground.interrupt import stoppable
-from eshi.networks.engine import choose, hold_memory
+from eshi.networks.engine import Engine, choose, hold_memory
 from eshi.recipe import Recipe, parse
 from eshi.run.folder import Run
 from eshi.training.course import Course
 from eshi.training.learn import learn
 from eshi.training.pupils import pupils
-from eshi.training.start import head_start, with_length
+from eshi.training.ranks import Ranks, company
+from eshi.training.start import head_start, in_shards, with_length
 
 
 def train(
@@ -20,7 +24,8 @@ def train(
     """Train on `faces` in the run `folder`, from wherever that run stands, to the recipe's length.
 
     `images` is the length, in images, epochs or time (400k, 20epochs, 30min); without it a run that is longer already
-    keeps its own. A new run may `start` from the weights of another (RUN, a checkpoint, or RUN:G).
+    keeps its own. A new run may `start` from the weights of another (RUN, a checkpoint, or RUN:G). Of several
+    processes that torchrun has started, one does all of this, and the others learn with it.
     """
     faces, folder = Path(faces), Path(folder)
     if images:
@@ -28,11 +33,25 @@ def train(
     recipe = recipe.check()
     engine = choose(recipe.engine.device, recipe.engine.precision)
     hold_memory(engine.device.type == "cpu")
-    shown = faceset(
-        faces, recipe.width_height, mirror=recipe.data.mirror, holdout=recipe.data.holdout, need=recipe.batch
-    )
-    recipe = with_length(recipe, folder, shown, engine, bool(images))
-    who = pupils(recipe, engine)
+    recipe = in_shards(recipe, folder, engine)
+    with company(engine.device) as ranks:
+        if ranks and ranks.rank:
+            follow(ranks, faces)
+            return folder
+        with leading(ranks):
+            lead(faces, recipe, folder, engine, ranks, images, start, faces_changed)
+    return folder
+
+
+def lead(
+    faces: Path, recipe: Recipe, folder: Path, engine: Engine, ranks: Ranks | None, images: str | None,
+    start: str | None, faces_changed: bool,
+) -> None:  # fmt: skip
+    shown = shown_by(recipe, faces)
+    if ranks:
+        ranks.tell({"recipe": recipe.as_dict(), "precision": engine.precision, "faces": shown.content})
+    recipe = with_length(recipe, folder, shown, engine, bool(images), ranks)
+    who = pupils(recipe, engine, ranks)
     with Run(folder, recipe) as run, stoppable() as stop:
         begun = head_start(who, start) if start and not run.state else ""
         course = Course(run, who, shown, engine, begun)
@@ -41,4 +60,37 @@ def train(
             while course.step < course.last and not stop.is_set():
                 course.after(learn(recipe, engine, who, shown, course.step))
         course.end()
-    return folder
+
+
+@contextmanager
+def leading(ranks: Ranks | None) -> Iterator[None]:
+    """The others are told when it is over; not amid a step, where they do not listen and end with this process."""
+    try:
+        yield
+    finally:
+        if ranks and not ranks.busy:
+            with suppress(EshiError):
+                ranks.tell({"do": "end"})
+
+
+def follow(ranks: Ranks, faces: Path) -> None:
+    """Learn what the first process learns, from other rows of the batch, until it says that it is over."""
+    words, _ = ranks.told()
+    if "recipe" not in words:
+        return
+    recipe = parse(words["recipe"]).check()
+    engine = choose(recipe.engine.device, words["precision"])
+    hold_memory(engine.device.type == "cpu")
+    shown = shown_by(recipe, faces)
+    ranks.same(shown.content, words["faces"])
+    who = pupils(recipe, engine, ranks)
+    while (words := (said := ranks.told())[0])["do"] != "end":
+        if words["do"] == "take":
+            who.take(said[1])
+        else:
+            learn(recipe, engine, who, shown, words["step"])
+
+
+def shown_by(recipe: Recipe, faces: Path) -> FaceSet:
+    size, data = recipe.width_height, recipe.data
+    return faceset(faces, size, mirror=data.mirror, holdout=data.holdout, need=recipe.batch)

@@ -1,9 +1,11 @@
 """The networks of a run: the generator that learns to draw, and the teachers that learn to tell."""
 
 import copy
+import io
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+import torch
 from torch import Tensor
 
 from eshi.ground.registry import AUGMENTATIONS, DISCRIMINATORS, LOSSES
@@ -11,7 +13,9 @@ from eshi.networks.build import networks
 from eshi.networks.contracts import Discriminator, Generator, Looking
 from eshi.networks.engine import Engine, seed_everything
 from eshi.recipe import Recipe, Second
+from eshi.run import checkpoint
 from eshi.run.checkpoint import SLOWER
+from eshi.training.ranks import Ranks
 from eshi.training.team import Descent, Team, noted, twin
 
 
@@ -52,7 +56,9 @@ class Pupils:
     opt_G: Any
     teachers: list[Teacher]
     team: Team | None = None
-    twins: "list[Pupils]" = field(default_factory=list)  # of a team, one a shard
+    twins: "list[Pupils]" = field(default_factory=list)  # of a team, one a shard here
+    part: tuple[int, int] = (0, 1)  # which of how many twins
+    news: bool = True  # weights that other processes have not
 
     @property
     def D(self) -> Discriminator:  # noqa: N802
@@ -69,20 +75,38 @@ class Pupils:
     def share(self, team: Team) -> None:
         """From now on they learn by shards."""
         self.team = team
-        for shard in team.shards:
-            G, teachers = twin(self.G, shard), []
+        for place in range(len(team.shards)):
+            G, teachers = twin(self.G, place == 0), []
             for its in self.teachers:
-                D = twin(its.D, shard)
-                teachers.append(replace(its, D=D, opt=Descent(team, shard, its.opt, D)))
+                D = twin(its.D, place == 0)
+                teachers.append(replace(its, D=D, opt=Descent(team, place, its.opt, D)))
             G_ema = G if self.G_ema is self.G else self.G_ema
-            self.twins.append(Pupils(G, G_ema, Descent(team, shard, self.opt_G, G), teachers))
+            mine = Pupils(G, G_ema, Descent(team, place, self.opt_G, G), teachers, part=(place, len(team.shards)))
+            self.twins.append(mine)
 
-    def agree(self) -> None:
-        """The twins note what these have noted, who may have come from a checkpoint just now."""
+    def agree(self, step: int) -> None:
+        """The twins, and the other processes, know what these have learned, who may come from a checkpoint."""
+        if self.team and self.team.ranks and self.team.ranks.rank == 0:
+            if self.news:
+                content = io.BytesIO()
+                torch.save({name: part.state_dict() for name, part in self.parts().items()}, content)
+                self.team.ranks.tell({"do": "take"}, content.getvalue())
+                self.news = False
+            self.team.ranks.tell({"do": "learn", "step": step})
+        if self.team and self.team.ranks:
+            self.team.ranks.busy = True
         for one in self.twins:
             noted(self.G, one.G)
             for its, mine in zip(self.teachers, one.teachers, strict=True):
                 noted(its.D, mine.D)
+
+    def take(self, content: bytes) -> None:
+        """What the first of several processes has."""
+        state = torch.load(io.BytesIO(content), map_location="cpu", weights_only=True)
+        for name, part in self.parts().items():
+            checkpoint.fill(part, state[name], f"{name} of the first process")
+            if isinstance(part, torch.optim.Optimizer):
+                part.param_groups[0]["lr"] = state[name]["param_groups"][0]["lr"]
 
     def brake(self, times: int) -> None:
         """The teachers learn slower by as many rollbacks as there have been."""
@@ -91,7 +115,7 @@ class Pupils:
                 group["lr"] = teacher.rate / SLOWER**times
 
 
-def pupils(recipe: Recipe, engine: Engine) -> Pupils:
+def pupils(recipe: Recipe, engine: Engine, ranks: Ranks | None = None) -> Pupils:
     seed_everything(recipe.seed, 0)
     G, D = networks(recipe)
     G, D = engine.place(G).train(), engine.place(D).train()
@@ -103,9 +127,11 @@ def pupils(recipe: Recipe, engine: Engine) -> Pupils:
         teachers.append(teacher("second ", recipe.second, engine.place(D).train(), engine))
     a = recipe.g_adam
     who = Pupils(G, G_ema, engine.adam(G, a.lr, a.beta1, a.beta2), teachers)
-    shards = recipe.engine.shards
-    if isinstance(shards, int) and shards > 1 and engine.device.type == "cpu":
-        who.share(Team(min(shards, recipe.batch), recipe.batch))
+    shards = recipe.engine.shards if isinstance(recipe.engine.shards, int) else 1
+    if engine.device.type != "cpu":  # it works on all rows at once
+        shards = ranks.size if ranks else 1
+    if ranks or shards > 1:
+        who.share(Team(shards, recipe.batch, ranks, engine.device))
     return who
 
 

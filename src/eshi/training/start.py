@@ -4,6 +4,8 @@ import time
 from dataclasses import replace
 from pathlib import Path
 
+import torch
+
 from eshi.gather.faceset import FaceSet
 from eshi.ground.errors import EshiError
 from eshi.ground.figures import clock, human
@@ -14,13 +16,35 @@ from eshi.run import checkpoint
 from eshi.run.folder import stored_recipe
 from eshi.training.learn import learn
 from eshi.training.pupils import Pupils, pupils
+from eshi.training.ranks import Ranks, launched
 
 MEASURED = 6.0  # seconds of learning, after the first steps, that tell the speed
+MOST, LEAST = 8, 32  # shards, and images in one: of fewer, what a shard costs by itself outweighs (docs/LOG.md)
 WARM = 3  # steps: the first allocate memory
 OTHERWISE = 0.95  # of the time is learning; sheets, pages and checkpoints take the rest, and judging has its own budget
 
 
-def with_length(recipe: Recipe, folder: Path, faces: FaceSet, engine: Engine, asked: bool) -> Recipe:
+def in_shards(recipe: Recipe, folder: Path, engine: Engine) -> Recipe:
+    """The recipe with the number of its shards: a run keeps the one that it began with, whatever machine it is on."""
+    before, shards, world = stored_recipe(folder), recipe.engine.shards, launched()
+    if shards == "auto" and before:
+        shards = before.engine.shards
+    if shards == "auto":
+        threads = torch.get_num_threads() if engine.device.type == "cpu" and not recipe.plugins else 1
+        fitting = max(1, min(threads, MOST, recipe.batch // LEAST))
+        shards = (fitting + world - 1) // world * world
+    assert isinstance(shards, int)
+    if shards > recipe.batch:
+        raise EshiError(f"a batch of {recipe.batch} cannot be split into {shards} shards", "larger batches, or fewer")
+    if shards % world and engine.device.type == "cpu":
+        hint = f"--nproc-per-node {shards}, or a new run with -o"
+        raise EshiError(f"{folder} learns in {shards} shards, which {world} processes cannot share", hint)
+    return replace(recipe, engine=replace(recipe.engine, shards=shards))
+
+
+def with_length(
+    recipe: Recipe, folder: Path, faces: FaceSet, engine: Engine, asked: bool, ranks: Ranks | None = None
+) -> Recipe:
     """The recipe with its length in images: a run that stands in `folder` is not cut short unless that was asked for,
     and a length in time becomes what this machine learns from in that time."""
     before = stored_recipe(folder)
@@ -32,12 +56,12 @@ def with_length(recipe: Recipe, folder: Path, faces: FaceSet, engine: Engine, as
         if not asked:
             epoch = len(faces)
             return replace(recipe, images=max(recipe, before, key=lambda r: r.length(epoch)).images)
-    return counted(recipe, faces, engine) if recipe.seconds else recipe
+    return counted(recipe, faces, engine, ranks) if recipe.seconds else recipe
 
 
-def counted(recipe: Recipe, faces: FaceSet, engine: Engine) -> Recipe:
+def counted(recipe: Recipe, faces: FaceSet, engine: Engine, ranks: Ranks | None = None) -> Recipe:
     """A length in time as a number of images, from some seconds of learning that are thrown away."""
-    who, step, start = pupils(recipe, engine), 0, time.monotonic()
+    who, step, start = pupils(recipe, engine, ranks), 0, time.monotonic()
     while step <= WARM or time.monotonic() - start < MEASURED:
         if step == WARM:
             start = time.monotonic()

@@ -5,8 +5,9 @@ from functools import partial
 from pathlib import Path
 
 from eshi.gather.painter.compose import describe_face, describe_picture, face, picture
-from eshi.gather.workers import cores, spread
+from eshi.gather.workers import spread
 from eshi.ground import files, image
+from eshi.ground.cores import cores
 from eshi.ground.errors import EshiError
 from eshi.ground.progress import Progress
 
