@@ -19,6 +19,7 @@ from PIL import Image
 
 import eshi
 from eshi.gather import catalogue
+from eshi.gather.clean import clean
 from eshi.gather.crop import crop, face_name, square
 from eshi.gather.finders import evaluate, finder, lbp
 from eshi.ground import image
@@ -312,6 +313,10 @@ def test_ray_gives_what_processes_give(tmp_path: Path) -> None:
     there = crop(tmp_path / "in", tmp_path / "there", "blue", workers=2, on="ray")
     assert here == there
     assert contents(tmp_path / "here") == contents(tmp_path / "there")
+    judged = [
+        clean(tmp_path / place, finder="blue", workers=2, on=on) for place, on in (("here", "local"), ("there", "ray"))
+    ]
+    assert judged[0] == judged[1]
 
 
 def test_how_sure_the_finder_must_be_is_asked_for(tmp_path: Path) -> None:

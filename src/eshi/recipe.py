@@ -77,7 +77,7 @@ class Guard:
 
 @dataclass
 class Engine:
-    device: Free[Literal["auto", "cpu", "cuda", "mps"]] = "auto"
+    device: Free[Literal["auto", "cpu", "cuda", "mps", "xpu"]] = "auto"
     precision: Literal["auto", "fp32", "bf16"] = "auto"  # part of what is learned: bf16 rounds otherwise
     shards: Literal["auto"] | Annotated[int, Range(1, 64)] = "auto"  # of a batch, a core each: see docs/speed.md
 

@@ -60,8 +60,8 @@ class Artist:
         return cls(found, state["images"], G, None if weights["D"] is None else D, home, step, engine, state["shared"])
 
     @classmethod
-    def of(cls, run: "Path | str | Artist") -> "Artist":
-        return run if isinstance(run, Artist) else cls.load(run)
+    def of(cls, run: "Path | str | Artist", device: str = "cpu") -> "Artist":
+        return run if isinstance(run, Artist) else cls.load(run, device)
 
     @property
     def step_name(self) -> str:

@@ -6,9 +6,10 @@ import io
 import os
 import zipfile
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext, suppress
 from dataclasses import dataclass
 from pathlib import Path, PureWindowsPath
+from typing import Any
 
 from eshi.ground.errors import EshiError
 from eshi.ground.figures import printable
@@ -93,6 +94,17 @@ class Album:
             return (self.path / name).read_bytes()
         except OSError as error:
             raise Unreadable(error.strerror or str(error)) from error
+
+    def carried(self, name: str, on: str) -> str | bytes:
+        """What a worker is given: the name, or the bytes, where it may be a machine that does not see this disk."""
+        try:
+            return self.content(name) if on == "ray" else name
+        except Unreadable:
+            return name
+
+    def given(self, image: str | bytes) -> AbstractContextManager[Any]:
+        """What was carried, opened."""
+        return nullcontext(io.BytesIO(image)) if isinstance(image, bytes) else self.opened(image)
 
 
 def is_image(name: str) -> bool:

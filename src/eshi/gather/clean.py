@@ -34,7 +34,8 @@ LARGE = 2048  # px: no finder needs more of a face, and the room around it would
 def clean(
     folder: Path, *, near: float | None = NEAR, blur: float | None = BLUR, dark: float | None = DARK,
     flat: float | None = FLAT, grey: float | None = None, smallest: int | None = None, finder: str | None = None,
-    score: float = 0.0, undo: bool = False, workers: int | None = None, **finder_options: Any,
+    score: float = 0.0, undo: bool = False, workers: int | None = None, on: str = "local",
+    **finder_options: Any,
 ) -> dict[str, int]:  # fmt: skip
     """Verdict -> count, of a folder or zip. None (or 0) turns a rule off; other thresholds give new verdicts; `undo`
     takes all back. What a person said stands, whatever is found here."""
@@ -43,7 +44,7 @@ def clean(
         if undo:
             back = base.execute("update faces set verdict = null, detail = null, twin = null where verdict is not null")
             return {"taken back": back.rowcount}
-        files, measures, problems = measured(album, base, workers)
+        files, measures, problems = measured(album, base, workers, on)
         base.executemany("insert or ignore into faces (file) values (?)", [(f,) for f in [*files, *problems]])
         found = dict(base.execute("select file, source_size from faces where source_size is not null").fetchall())
         source = np.array([found.get(f) or int(s) for f, s in zip(files, measures["side"], strict=True)])
@@ -55,7 +56,7 @@ def clean(
         judgement.below("grey", measures["colour"], grey, "colour")
         judgement.below("blur", measures["sharp"], blur, "sharp")
         if finder:
-            judgement.no_faces(album, finder, score, workers, finder_options)
+            judgement.no_faces(album, finder, score, workers, on, finder_options)
         if near:
             judgement.alike(measures, source, near)
         return judgement.write(base, problems)
@@ -93,14 +94,17 @@ class Verdicts:
         for i in np.flatnonzero(values < (least or 0)):
             self.said.setdefault(int(i), (verdict, f"{word} {float(values[i]):.4g}, less than {least:g}", None))
 
-    def no_faces(self, album: Album, name: str, score: float, workers: int | None, options: dict[str, Any]) -> None:
+    def no_faces(
+        self, album: Album, name: str, score: float, workers: int | None, on: str, options: dict[str, Any]
+    ) -> None:
         options = {k: str(v) if isinstance(v, Path) else v for k, v in options.items()}
         build_finder(name, **options)
         kept = self.kept
         workers = max(1, min(workers or cores(), len(kept) // 100))
+        jobs = ((int(i), album.carried(self.files[i], on)) for i in kept)
         work = Doubter(album, name, tuple(options.items()), FINDERS[name].__module__)
         with Progress("looking for faces", len(kept), "faces") as bar:
-            for i, best in spread(work, ((int(i), self.files[i]) for i in kept), workers):
+            for i, best in spread(work, jobs, workers, on):
                 bar.advance()
                 if best is None:
                     self.said.setdefault(i, ("not-a-face", f"{name} finds none", None))
@@ -138,8 +142,8 @@ class Doubter:
     options: tuple[tuple[str, Any], ...]
     home: str
 
-    def __call__(self, file: str) -> float | None:
-        with self.album.opened(file) as source, decoding(source) as pixels:
+    def __call__(self, file: str | bytes) -> float | None:
+        with self.album.given(file) as source, decoding(source) as pixels:
             if (scale := LARGE / max(pixels.shape[:2])) < 1:
                 small = [max(1, round(side * scale)) for side in pixels.shape[1::-1]]
                 pixels = cv2.resize(pixels, small, interpolation=cv2.INTER_AREA)

@@ -1,13 +1,11 @@
 """Pictures -> faces: each found box squared, widened, kept inside its picture, cropped once at full resolution."""
 
 import hashlib
-import io
 import os
 import sqlite3
 import time
 from collections import Counter
 from collections.abc import Iterator
-from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Any
@@ -55,9 +53,8 @@ class Cropper:
     smallest: int
 
     def __call__(self, picture: str | bytes) -> Cut:
-        source = nullcontext(io.BytesIO(picture)) if isinstance(picture, bytes) else self.album.opened(picture)
         try:
-            with source as opened, decoding(opened) as pixels:
+            with self.album.given(picture) as opened, decoding(opened) as pixels:
                 return self.cut(pixels)
         except Unreadable as error:
             return Cut([], problem=str(error))
@@ -125,17 +122,9 @@ def crop(
         todo = [name for name in names if name not in done]
         workers = workers or cores()
         workers = 1 if len(todo) <= FEW and on == "local" else max(1, min(workers, len(todo)))
-        jobs = ((name, read(album, name) if on == "ray" else name) for name in todo)
+        jobs = ((name, album.carried(name, on)) for name in todo)
         found = store(spread(work, jobs, workers, on), base, album.path, faces, len(todo))
     return {"done before": len(names) - len(todo), **found, "problems": problems | found["problems"]}
-
-
-def read(album: Album, name: str) -> str | bytes:
-    """The bytes travel to the cluster's other machines, which do not see this disk."""
-    try:
-        return album.content(name)
-    except Unreadable:
-        return name
 
 
 def store(

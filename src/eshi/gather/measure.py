@@ -122,18 +122,18 @@ class Measurer:
 
     album: Album
 
-    def __call__(self, files: list[str]) -> list[bytes | str]:
+    def __call__(self, files: list[str | bytes]) -> list[bytes | str]:
         return [self.one(file) for file in files]
 
-    def one(self, file: str) -> bytes | str:
+    def one(self, file: str | bytes) -> bytes | str:
         try:
-            return measure(self.album.content(file)).tobytes()
+            return measure(file if isinstance(file, bytes) else self.album.content(file)).tobytes()
         except Unreadable as error:
             return str(error)
 
 
 def measured(
-    album: Album, base: sqlite3.Connection, workers: int | None = None
+    album: Album, base: sqlite3.Connection, workers: int | None = None, on: str = "local"
 ) -> tuple[list[str], np.ndarray, dict[str, str]]:
     """The readable files, their measures row by row, and the problems of the rest. Only what is new or changed since
     the last time is read."""
@@ -150,8 +150,9 @@ def measured(
     todo = [file for file in images if known.get(file) != stamps[file]]
     chunks = [todo[i : i + CHUNK] for i in range(0, len(todo), CHUNK)]
     workers = max(1, min(workers or cores(), len(chunks) // 2))
+    jobs = ((chunk, [album.carried(file, on) for file in chunk]) for chunk in chunks)
     with Progress(f"measuring {album.path.name}", len(todo), "faces") as bar:
-        for names, results in spread(Measurer(album), ((chunk, chunk) for chunk in chunks), workers):
+        for names, results in spread(Measurer(album), jobs, workers, on):
             for file, found in zip(names, results, strict=True):
                 data, problem = (None, found) if isinstance(found, str) else (found, "")
                 row = (file, stamps[file], data, problem)

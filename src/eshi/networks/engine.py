@@ -70,13 +70,18 @@ def hold_memory(hold: bool = True) -> None:
 def choose(device: str = "auto", precision: str = "auto") -> Engine:
     if torch.get_num_threads() > cores():  # torch does not look at what a container may use
         torch.set_num_threads(cores())
+    there = {
+        "cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available(),
+        "xpu": torch.xpu.is_available(), "cpu": True,
+    }  # fmt: skip
     if device == "auto":
-        device = "cuda" if torch.cuda.is_available() else "mps" if torch.backends.mps.is_available() else "cpu"
-    there = {"cpu": True, "cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available()}
+        device = next(name for name, usable in there.items() if usable)
     if device not in there:
         raise EshiError(f"no device called '{device}'", near_miss(device, ["auto", *there]))
     if not there[device]:
-        raise EshiError(f"there is no {device} device that this torch can use", "--set engine.device=auto")
+        raise EshiError(
+            f"there is no {device} device that this torch can use", "cpu is always there, auto takes what is"
+        )
     if precision == "auto":
         precision = "bf16" if fast_bf16(device) else "fp32"
     return Engine(torch.device(device), precision)

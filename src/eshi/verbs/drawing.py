@@ -3,9 +3,9 @@
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
-from eshi.ground.progress import note
+from eshi.ground.progress import Progress, note
 from eshi.verbs.gallery import Bare, Force, Out, Pixels, Run, Scale, Smooth, hang, points, said, sheet, style
 from eshi.verbs.verb import About, verb
 
@@ -47,6 +47,7 @@ def draw(
     smooth: Smooth = False,
     bare: Bare = False,
     force: Force = False,
+    device: Annotated[Literal["cpu", "cuda", "mps", "xpu", "auto"], About("where it draws")] = "cpu",
 ) -> Drawn:
     """draw faces with a trained run or a checkpoint"""
     from eshi.artist import Artist, draw, stream
@@ -56,17 +57,22 @@ def draw(
     shown = style(scale, smooth, bare)
     numbered = str(seed).strip().lstrip("-").isdecimal()
     wanted = (count, int(seed) if numbered else 0, search, mean, std, () if numbered else points(seed))
-    who = Artist.of(run)
+    who = Artist.of(run, device)
     if single is not None:
         numbers: list[int | str] = []
         scores: list[float] = []
         others = 0
-        for part in stream(who, *wanted):  # written as they come: they may be more than fit into memory
-            for number, face in zip(part.numbers, part.images, strict=True):
-                stem = f"{number:06}" if isinstance(number, int) else said(number)
-                wanted_file = Path(single) / f"{stem}.png"
-                others += hang(partial(image.save, shown.enlarged(face)), wanted_file, force) != wanted_file
-            numbers, scores, none = numbers + part.numbers, scores + part.scores, part.images[:0]
+        whole = count if numbered else len(wanted[-1])
+        with Progress(f"drawing into {single}", whole, "faces") as bar:
+            for part in stream(who, *wanted):  # written as they come: they may be more than fit into memory
+                for number, face in zip(part.numbers, part.images, strict=True):
+                    stem = f"{number:06}" if isinstance(number, int) else said(number)
+                    wanted_file = Path(single) / f"{stem}.png"
+                    others += hang(partial(image.save, shown.enlarged(face)), wanted_file, force) != wanted_file
+                numbers += part.numbers
+                scores += part.scores
+                none = part.images[:0].copy()  # a view would hold all of them
+                bar.advance(len(part.numbers))
         if others:
             note(f"{single} held other drawings by {others:,} of these names: the new ones have a number behind theirs")
         return Drawn(Path(single), numbers, scores, who.step_name, none)

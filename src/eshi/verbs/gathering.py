@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from eshi.gather.hearing import Summary
 
 UNITS = {"KB": 10**3, "MB": 10**6, "GB": 10**9, "TB": 10**12}
+On = Annotated[Literal["local", "ray"], About("this machine, or a Ray cluster")]
 Workers = Annotated[int | None, About("processes at work", "one a core")]
 Cascade = Annotated[Path | str | None, About("the lbp finder's cascade", "fetched once", metavar="FILE")]
 
@@ -123,7 +124,7 @@ def crop(
     size: Annotated[int, About("px a side; smaller faces stay as they are", metavar="PX")] = 128,
     margin: Annotated[float, About("room around the box, in shares of it")] = 0.2,
     smallest: Annotated[int, About("the smallest face that is taken", flag="--min", metavar="PX")] = 48,
-    on: Annotated[Literal["local", "ray"], About("this machine, or a Ray cluster")] = "local",
+    on: On = "local",
     score: Annotated[float | None, About("the least certainty of a face, 0 to 1", "the finder's own")] = None,
     weights: Annotated[Path | str | None, About("another network for net", "eshi's own", metavar="FILE")] = None,
     cascade: Cascade = None,
@@ -163,6 +164,7 @@ def clean(
     score: Annotated[float, About("the finder's score that makes a face")] = 0.0,
     cascade: Cascade = None,
     undo: Annotated[bool, About("take all verdicts back but those of a person")] = False,
+    on: On = "local",
     workers: Workers = None,
 ) -> Cleaned:
     """judge faces: duplicates, blur, too dark ...; nothing is deleted, --undo takes it back"""
@@ -172,7 +174,7 @@ def clean(
     options: dict[str, Any] = {"cascade": str(cascade)} if cascade else {}
     found = clean(
         Path(faces), near=near, blur=blur, dark=dark, flat=flat, grey=grey, smallest=smallest, finder=finder,
-        score=score, undo=undo, workers=workers, **options,
+        score=score, undo=undo, workers=workers, on=on, **options,
     )  # fmt: skip
     return Cleaned(Path(faces), found, faces_report(Path(faces)))
 
