@@ -42,6 +42,9 @@ def test_every_layout_draws_torchs_pixels(tab: Tab, kind: str, tmp_path: Path) -
     tab.open((tmp_path / "face.html").as_uri())
     settled(tab)
     assert off(tab, G, G.draw(20, 5)).max() <= 2
+    for number in (0, 7, 123_456, 2**32 + 1, 10**17, *range(1_000, 1_020)):  # NumPy's random numbers, to the last bit
+        z = G.draw(1, number)[0].numpy()
+        assert np.abs(tab.js(f"eshi.numbered('{number}')") - z).max() <= 1 / 4096 + 1e-6
     assert tab.errors == []
 
 

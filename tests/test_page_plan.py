@@ -23,7 +23,7 @@ KINDS = {
     "96 px, 5/3/1": ({"last": 3}, 96),
     "96 px, enlarged by 3": ({"last": 3, "end": "resize"}, 96),
     "residual, uniform": ({"stem": "residual", "prior": "uniform"}, 96),
-    "linear": ({"stem": "linear"}, 64),
+    "linear, symmetric": ({"stem": "linear", "prior": "symmetric"}, 64),
     "oblong": ({"stem": "linear", "end": "resize"}, (48, 80)),
     "stem of 7": ({"stem": "residual"}, 56),
 }

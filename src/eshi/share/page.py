@@ -29,8 +29,8 @@ from eshi.share.plan import Plan, compiled
 SUFFIX = ".html"
 BROWSER = Path(__file__).parent / "browser"
 SCRIPTS = (  # each uses those before it
-    "store", "words", "latent", "painter", "picture", "gif", "film", "colour", "face", "stage", "grid", "wall", "pick",
-    "shape", "blend", "gallery", "about", "main",
+    "store", "words", "numbers", "latent", "painter", "picture", "gif", "film", "colour", "face", "stage", "grid", "wall",
+    "pick", "shape", "blend", "gallery", "about", "main",
 )  # fmt: skip
 CHECKED = 32  # latents that must look as torch draws them before the page is written
 WITHIN = {16: 2.0, 8: 4.0}  # levels of 255: the largest difference at 16 bits, the mean at 8
@@ -50,7 +50,7 @@ def write(artist: Artist, out: Path, bits: Literal[16, 8] = 16, title: str = "")
         "id": identity(plan),
         "file": re.sub(r"[^\w-]+", "-", name).strip("-")[:60] or "face",
         "plan": told | {"macs": plan.macs()},
-        "prior": {"name": G.prior.name, "mean": G.prior.mean, "deviation": G.prior.deviation},
+        "prior": {key: getattr(G.prior, key) for key in ("name", "mean", "deviation", "ends")},
         "about": artist.recipe.about.strip(),
         "recipe": dataclasses.replace(artist.recipe, about="").yaml(),
         "favourites": favourites(artist),
