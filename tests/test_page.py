@@ -178,6 +178,18 @@ def test_a_run_without_any_of_it_has_a_page_too(tmp_path: Path) -> None:
     assert told["credits"] is None
 
 
+def test_scores_and_credits_come_along_from_a_single_file(run: Path, tmp_path: Path) -> None:
+    """A .safetensors brings both as text; a score says what it was measured against."""
+    artist = Artist.load(run)
+    artist.home = None
+    judged = {"ranked_by": "fd_lite0", "fd_lite0": 17.83, "fd_lite0_noise": 0.1, "against": "faces (held out)"}
+    artist.shared = {"scores": judged, "credits": f"# Credits\n{EVIL}"}
+    page.write(artist, tmp_path / "face.html")
+    told = model(Elements((tmp_path / "face.html").read_text()))
+    assert told["facts"]["scores"] == ["fd_lite0 17.8 ± 0.1", "against faces (held out)"]
+    assert told["credits"] == {"text": f"# Credits\n{EVIL}"}
+
+
 def test_all_that_is_said_is_said_in_each_language() -> None:
     words = page.text("words.js")
     blocks = re.findall(r"^  (\w\w): \{\n(.*?)^  \},", words, re.MULTILINE | re.DOTALL)
