@@ -138,6 +138,14 @@ def test_what_strangers_wrote_stays_words(run: Path, tmp_path: Path) -> None:
     assert len(gzip.decompress(base64.b64decode(found.holding("weights"))))
 
 
+def test_a_favourite_that_is_no_name_is_refused(run: Path, tmp_path: Path) -> None:
+    home = kept(Artist.load(run), tmp_path / "stranger")
+    (home / "favourites.json").write_text(json.dumps({EVIL: 7}))
+    with pytest.raises(EshiError, match="cannot be a name"):
+        page.write(Artist.load(home), tmp_path / "face.html")
+    assert not (tmp_path / "face.html").exists()
+
+
 def test_what_is_known_of_the_run_comes_along(run: Path, written: Elements) -> None:
     who, told = Artist.load(run), model(written)
     assert [one["name"] for one in told["favourites"]] == ["miku"]

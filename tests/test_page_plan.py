@@ -75,6 +75,14 @@ def test_a_step_for_a_layer_and_nothing_more(kind: str) -> None:
     assert len(compiled(G, G.latent, G.size).steps) == len(layers)
 
 
+@pytest.mark.parametrize("name", sorted(GENERATORS))
+def test_every_generator_of_the_house_has_a_plan(name: str) -> None:
+    torch.manual_seed(4)
+    G = trained(GENERATORS.build({"name": name, "latent": 12, "width": 4}, size=32))
+    z = G.draw(8, 1)
+    assert levels(G, compiled(G, 12, (32, 32)).draw(z.numpy()), z).max() <= 1
+
+
 class Odd(nn.Module):
     """Norm behind the activation, a leaky one, a sum of two branches, nothing to end with."""
 

@@ -31,6 +31,7 @@ const Stage = (() => {
       canvas.dataset.drawn = +(canvas.dataset.drawn ?? 0) + 1;
       frame.classList.add('ready');
       first();
+      if (shown !== goal && from) await new Promise(requestAnimationFrame); // no more often than the screen shows it
     }
     if (pixels) Colour.describe(canvas, say('large'), pixels);
     canvas.dataset.face = Latent.written(goal);
