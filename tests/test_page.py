@@ -138,6 +138,14 @@ def test_what_strangers_wrote_stays_words(run: Path, tmp_path: Path) -> None:
     assert len(gzip.decompress(base64.b64decode(found.holding("weights"))))
 
 
+def test_a_favourite_that_is_no_name_is_refused(run: Path, tmp_path: Path) -> None:
+    home = kept(Artist.load(run), tmp_path / "stranger")
+    (home / "favourites.json").write_text(json.dumps({EVIL: 7}))
+    with pytest.raises(EshiError, match="cannot be a name"):
+        page.write(Artist.load(home), tmp_path / "face.html")
+    assert not (tmp_path / "face.html").exists()
+
+
 def test_what_is_known_of_the_run_comes_along(run: Path, written: Elements) -> None:
     who, told = Artist.load(run), model(written)
     assert [one["name"] for one in told["favourites"]] == ["miku"]
@@ -176,6 +184,18 @@ def test_a_run_without_any_of_it_has_a_page_too(tmp_path: Path) -> None:
     assert told["prior"]["name"] == "uniform"
     assert told["directions"] == told["favourites"] == told["facts"]["scores"] == []
     assert told["credits"] is None
+
+
+def test_scores_and_credits_come_along_from_a_single_file(run: Path, tmp_path: Path) -> None:
+    """A .safetensors brings both as text; a score says what it was measured against."""
+    artist = Artist.load(run)
+    artist.home = None
+    judged = {"ranked_by": "fd_lite0", "fd_lite0": 17.83, "fd_lite0_noise": 0.1, "against": "faces (held out)"}
+    artist.shared = {"scores": judged, "credits": f"# Credits\n{EVIL}"}
+    page.write(artist, tmp_path / "face.html")
+    told = model(Elements((tmp_path / "face.html").read_text()))
+    assert told["facts"]["scores"] == ["fd_lite0 17.8 ± 0.1", "against faces (held out)"]
+    assert told["credits"] == {"text": f"# Credits\n{EVIL}"}
 
 
 def test_all_that_is_said_is_said_in_each_language() -> None:

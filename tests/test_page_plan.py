@@ -23,7 +23,7 @@ KINDS = {
     "96 px, 5/3/1": ({"last": 3}, 96),
     "96 px, enlarged by 3": ({"last": 3, "end": "resize"}, 96),
     "residual, uniform": ({"stem": "residual", "prior": "uniform"}, 96),
-    "linear": ({"stem": "linear"}, 64),
+    "linear, symmetric": ({"stem": "linear", "prior": "symmetric"}, 64),
     "oblong": ({"stem": "linear", "end": "resize"}, (48, 80)),
     "stem of 7": ({"stem": "residual"}, 56),
 }
@@ -75,6 +75,62 @@ def test_a_step_for_a_layer_and_nothing_more(kind: str) -> None:
     assert len(compiled(G, G.latent, G.size).steps) == len(layers)
 
 
+class Layers(nn.Module):
+    latent, prior = 5, PRIORS["normal"]
+
+    def __init__(self, *layers: nn.Module):
+        super().__init__()
+        self.layers = nn.Sequential(nn.Linear(5, 64), nn.Unflatten(1, (4, 4, 4)), nn.ReLU(), *layers)
+        _, _, height, width = self.layers(torch.zeros(1, 5)).shape
+        self.size = width, height
+
+    def draw(self, count: int, seed: int | None = None) -> Tensor:
+        return self.prior.draw(count, self.latent, seed)
+
+    def forward(self, z: Tensor) -> Tensor:
+        out: Tensor = self.layers(z)
+        return out
+
+
+ODD: dict[str, list[nn.Module]] = {
+    "4 to 13 px": [nn.ConvTranspose2d(4, 6, 3, 2, 1), nn.ReLU(), nn.ConvTranspose2d(6, 3, 3, 2, 1)],
+    "4 to 18 px": [nn.ConvTranspose2d(4, 6, 3, 2, 0), nn.LeakyReLU(0.1), nn.ConvTranspose2d(6, 3, 5, 2, 2, 1)],
+    "no stride": [nn.ConvTranspose2d(4, 6, 4, 1, 0), nn.ReLU(), nn.Conv2d(6, 3, 3), nn.ConvTranspose2d(3, 3, 4, 2, 1)],
+    "down again": [nn.ConvTranspose2d(4, 6, 6, 4, 1), nn.ReLU(), nn.Conv2d(6, 3, 4, 2, 1)],
+    "gaps": [nn.ConvTranspose2d(4, 6, 2, 3), nn.ReLU(), nn.Conv2d(6, 3, 3, padding=1)],
+    "enlarged, no border": [nn.Upsample(scale_factor=3), nn.Conv2d(4, 3, 3)],
+    "enlarged, and down": [nn.Upsample(scale_factor=4), nn.Conv2d(4, 3, 4, 2, 1)],
+    "oblong kernels": [nn.ConvTranspose2d(4, 6, (3, 5), (3, 2), (0, 1)), nn.ReLU(), nn.Conv2d(6, 3, (1, 3))],
+}
+
+
+def odd(name: str) -> Generator:
+    torch.manual_seed(6)
+    for layer in ODD[name]:
+        if hasattr(layer, "reset_parameters"):
+            layer.reset_parameters()
+    G: Generator = trained(Layers(*ODD[name]))  # type: ignore[arg-type]
+    return G
+
+
+@pytest.mark.parametrize("name", ODD)
+def test_layers_of_any_size_are_drawn(name: str) -> None:
+    G, z = odd(name), torch.randn(20, 5)
+    assert render(G, z).std() > 10
+    plan = compiled(G, 5, G.size)
+    assert levels(G, plan.draw(z.numpy()), z).max() <= 1
+    layers = sum(isinstance(m, nn.Linear | nn.Conv2d | nn.ConvTranspose2d) for m in G.modules())
+    assert len(plan.steps) == layers + (name == "enlarged, and down")
+
+
+@pytest.mark.parametrize("name", sorted(GENERATORS))
+def test_every_generator_of_the_house_has_a_plan(name: str) -> None:
+    torch.manual_seed(4)
+    G = trained(GENERATORS.build({"name": name, "latent": 12, "width": 4}, size=32))
+    z = G.draw(8, 1)
+    assert levels(G, compiled(G, 12, (32, 32)).draw(z.numpy()), z).max() <= 1
+
+
 class Odd(nn.Module):
     """Norm behind the activation, a leaky one, a sum of two branches, nothing to end with."""
 
@@ -109,7 +165,7 @@ def test_layers_in_another_order_are_drawn_just_so() -> None:
         (nn.Upsample(scale_factor=2, mode="bilinear"), "bilinear"),
         (nn.GroupNorm(1, 3), "GroupNorm"),
         (nn.Conv2d(3, 3, 3, 1, 1, dilation=1, groups=3), "groups"),
-        (nn.ConvTranspose2d(3, 3, 4, 2, 0), "ConvTranspose2d"),
+        (nn.ConvTranspose2d(3, 3, 4, 2, 1, dilation=2), "dilation"),
     ],
 )
 def test_a_layer_that_the_page_cannot_draw_is_named(layer: nn.Module, said: str) -> None:
@@ -142,7 +198,9 @@ def test_what_the_browser_is_told_adds_up() -> None:
         for _, _, taps in step["phases"]
     )
     assert told["weights"] == blocks
-    assert all(math.prod(step["stride"]) == len(step["phases"]) for step in told["steps"])
+    for step in told["steps"]:
+        assert math.prod(step["stride"]) == len(step["phases"])
+        assert sum(height * width for _, (height, width), _ in step["phases"]) == math.prod(step["size"])
 
 
 def test_the_kernel_is_made_of_its_source() -> None:

@@ -81,6 +81,31 @@ def test_new_faces_and_the_way_back(seen: Tab) -> None:
     assert seen.js("document.getElementById('redo').disabled")
 
 
+def test_every_face_has_a_number(seen: Tab, shown_run: Path) -> None:
+    """The one that the command line draws it by; a face that was changed has none."""
+    who, field = Artist.load(shown_run), "document.getElementById('number').value"
+    settled(seen)
+    number = int(seen.js(field))
+    assert np.abs(pixels(seen).astype(int) - who.render(who.latents([number]))[0]).max() <= 3  # the latent is rounded
+    seen.click("#number")
+    seen.js("document.getElementById('number').select()")
+    seen.key("7")
+    before = settled(seen)
+    seen.key("Enter")
+    seen.wait(f"location.hash.split('.')[1] !== '{before}'")
+    settled(seen)
+    assert np.abs(np.subtract(seen.js("eshi.face()"), who.latent(7))).max() <= 1 / 4096 + 1e-6
+    room(seen, "shape")
+    seen.js("document.querySelector('#named .slide input').focus()")
+    seen.key("ArrowRight")
+    seen.wait(f"{field} === ''")
+    for nonsense in ("-1", "seven", "1e5", " "):
+        at = settled(seen)
+        seen.js(f"document.getElementById('number').value = '{nonsense}'")
+        seen.js("document.getElementById('number').dispatchEvent(new Event('change'))")
+        assert settled(seen) == at
+
+
 def test_sliders_along_what_was_found(seen: Tab) -> None:
     room(seen, "shape")
     seen.wait("document.querySelectorAll('#named .slide').length > 1")

@@ -51,9 +51,10 @@ def main() -> None:
             ["train", "faces", "-r", "dcgan-64", "-o", "run", "--images", "64", *sets],
             ["draw", "run", "--count", "4", "-o", "sheet.png"],
             ["report", "run"],
+            ["export", "run", "--to", "page", "-o", "face.html"],
         ):
             run(eshi, *words, at=home, quiet=True)
-        for made in ("sheet.png", "run/report.html", "run/last.pt", "faces/report.html"):
+        for made in ("sheet.png", "run/report.html", "run/last.pt", "faces/report.html", "face.html"):
             assert (home / made).stat().st_size > 100, made
     print(f"{sdist.relative_to(ROOT)} and {wheel.relative_to(ROOT)} ({wheel.stat().st_size / 1e6:.1f} MB) work")
 

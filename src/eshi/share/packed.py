@@ -1,11 +1,12 @@
 """A plan's weights as whole numbers in a file, in the order in which the browser multiplies them."""
 
+import dataclasses
 import gzip
 from typing import Any
 
 import numpy as np
 
-from eshi.share.plan import Plan, Step
+from eshi.share.plan import Plan
 
 BLOCK = 8  # outputs that the browser computes at once: two vectors of four
 MOST = {16: 32767, 8: 127}  # of a whole number
@@ -23,7 +24,7 @@ def packed(plan: Plan, bits: int) -> tuple[dict[str, Any], bytes, Plan]:
         near = {place: {d: nearest(m, scale) for d, m in phase.items()} for place, phase in step.phases.items()}
         whole += [ordered(phase) for phase in near.values()]
         back = {place: {d: (m * scale).astype(np.float32) for d, m in phase.items()} for place, phase in near.items()}
-        rounded.steps.append(Step(step.source, step.size, step.stride, back, step.bias, step.slope, step.plus))
+        rounded.steps.append(dataclasses.replace(step, phases=back))
     numbers, weights = np.concatenate(floats).astype("<f4"), np.concatenate(whole)
     planes = (
         [weights.astype(np.int8)] if bits == 8 else [(weights & 255).astype(np.uint8), (weights >> 8).astype(np.int8)]
@@ -55,13 +56,13 @@ def padded(values: np.ndarray, outputs: int = 0) -> np.ndarray:
 def told(plan: Plan, bits: int, floats: int, weights: int) -> dict[str, Any]:
     steps = [
         {
-            "from": step.source, "size": step.size, "stride": step.stride, "inputs": step.inputs,
+            "from": step.source, "size": step.size, "stride": step.stride, "jump": step.jump, "inputs": step.inputs,
             "outputs": step.outputs, "slope": step.slope, "plus": step.plus,
-            "phases": [[y, x, [list(place) for place in phase]] for (y, x), phase in step.phases.items()],
+            "phases": [[place, step.count(place), list(taps)] for place, taps in step.phases.items()],
         }
         for step in plan.steps
     ]  # fmt: skip
     return {
-        "latent": plan.latent, "width": plan.size[0], "height": plan.size[1], "end": plan.end, "border": plan.reach(),
+        "latent": plan.latent, "width": plan.size[0], "height": plan.size[1], "end": plan.end, "border": plan.border(),
         "bits": bits, "floats": floats, "weights": weights, "steps": steps,
     }  # fmt: skip

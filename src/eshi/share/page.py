@@ -23,18 +23,21 @@ from eshi.networks.prior import PRIORS
 from eshi.pages.origin import tally
 from eshi.pages.page import escaped
 from eshi.run import logbook
+from eshi.run.logbook import Row
+from eshi.share.facts import facts
 from eshi.share.packed import packed
 from eshi.share.plan import Plan, compiled
 
 SUFFIX = ".html"
 BROWSER = Path(__file__).parent / "browser"
 SCRIPTS = (  # each uses those before it
-    "store", "words", "latent", "painter", "picture", "gif", "film", "colour", "face", "stage", "grid", "wall", "pick",
-    "shape", "blend", "gallery", "about", "main",
+    "store", "words", "numbers", "latent", "painter", "picture", "gif", "film", "colour", "face", "stage", "grid",
+    "wall", "pick", "shape", "blend", "gallery", "about", "main",
 )  # fmt: skip
 CHECKED = 32  # latents that must look as torch draws them before the page is written
 WITHIN = {16: 2.0, 8: 4.0}  # levels of 255: the largest difference at 16 bits, the mean at 8
 NAMED = 2_000  # artists, favourites
+WORDS = 200_000  # characters of credits that came as text
 
 
 def write(artist: Artist, out: Path, bits: Literal[16, 8] = 16, title: str = "") -> str:
@@ -44,21 +47,21 @@ def write(artist: Artist, out: Path, bits: Literal[16, 8] = 16, title: str = "")
         raise EshiError(f"the page knows no prior '{G.prior.name}'", f"there are: {', '.join(PRIORS)}")
     plan = compiled(G, G.latent, G.size)
     told, weights, rounded = packed(plan, bits)
-    off = compared(artist, rounded, bits)
+    off, known = compared(artist, rounded, bits), facts(artist)
     name = title or called(artist)
     model = {
         "id": identity(plan),
         "file": re.sub(r"[^\w-]+", "-", name).strip("-")[:60] or "face",
         "plan": told | {"macs": plan.macs()},
-        "prior": {"name": G.prior.name, "mean": G.prior.mean, "deviation": G.prior.deviation},
+        "prior": {key: getattr(G.prior, key) for key in ("name", "mean", "deviation", "ends")},
         "about": artist.recipe.about.strip(),
         "recipe": dataclasses.replace(artist.recipe, about="").yaml(),
         "favourites": favourites(artist),
         "facts": {
             "made": f"eshi {eshi.__version__} · {artist.recipe.name} · {artist.step_name}",
-            "scores": scores(artist),
+            "scores": scores(known.scores),
         },
-        "credits": credits(artist.home),
+        "credits": credits(artist.home, known.credits),
         **named(artist),
     }
     files.write(out, html(name, model, weights))
@@ -127,21 +130,20 @@ def rows(numbers: np.ndarray) -> list[Any]:
     return list(np.reshape(rounded, numbers.shape).tolist())
 
 
-def scores(artist: Artist) -> list[str]:
-    """Of the step that draws, if it was judged."""
-    if not artist.home or not (artist.home / logbook.NAME).is_file():
-        return []
-    judged = [row for row in logbook.judgements(logbook.log(artist.home)) if row["images"] == artist.images]
-    value = logbook.score(judged[-1]) if judged else None
+def scores(row: Row) -> list[str]:
+    """Of the step that draws, and what it was measured against; none where nobody judged it."""
+    value = logbook.score(row) if row else None
     if value is None:
         return []
-    return [f"{judged[-1]['ranked_by']} {measured(value, logbook.noise(judged[-1]))}"]
+    against = [f"against {row['against']}"] if row.get("against") else []
+    return [f"{row['ranked_by']} {measured(value, logbook.noise(row))}", *against]
 
 
-def credits(home: Path | None) -> dict[str, Any] | None:
+def credits(home: Path | None, text: str) -> dict[str, Any] | None:
+    """The artists by the run's table; by the page of credits alone, where a file came with no more."""
     table = home / "CREDITS.csv" if home else None
     if table is None or not table.is_file():
-        return None
+        return {"text": text[:WORDS]} if text else None
     try:
         pictures, faces, artists, _ = tally(table, table.stat().st_mtime_ns)
     except (OSError, csv.Error) as error:

@@ -1,9 +1,9 @@
 """G as a list of steps that are all of one kind, so that a browser needs one routine to draw.
 
-Every layer of a generator that multiplies its input's size by a whole number is the same thing: output pixel s q + r,
-of phase r, is a sum over neighbours d of input pixel q + d, each through a matrix of its own. A linear layer is that
-with an input of one pixel, a convolution has one phase, a transposed one s x s, enlarging copies into s x s, and
-enlarging followed by a convolution is a step of that kind again. Batch norm goes into the matrices.
+Every layer of a generator is the same thing: output pixel s q + r, of phase r, is a sum over neighbours d of input
+pixel j q + d, each through a matrix of its own. A linear layer is that with an input of one pixel, a convolution has
+one phase and its stride for j, a transposed one s x s phases, enlarging copies into s x s, and enlarging followed by a
+convolution is a step of that kind again. Batch norm goes into the matrices.
 """
 
 import math
@@ -29,8 +29,9 @@ class Step:
     """`act` is max(x, 0) + slope min(x, 0), and 1 leaves everything as it is; `plus` is added before."""
 
     source: int  # of the values: 0 is the latent, 1 what the first step gives ...
-    size: tuple[int, int]  # height, width of its input
-    stride: tuple[int, int]
+    size: tuple[int, int]  # height, width of what it gives
+    stride: tuple[int, int]  # down, right: from one pixel of a phase to its next
+    jump: tuple[int, int]  # the same, in its input
     phases: dict[tuple[int, int], Phase]
     bias: np.ndarray  # (down, right, outputs): each phase has its own
     slope: float = 1.0
@@ -43,6 +44,11 @@ class Step:
     @property
     def outputs(self) -> int:
         return int(self.matrices()[0].shape[1])
+
+    def count(self, phase: tuple[int, int]) -> tuple[int, int]:
+        """Pixels of a phase, down and right."""
+        rows, columns = (-(-(side - r) // s) for side, r, s in zip(self.size, phase, self.stride, strict=True))
+        return max(0, rows), max(0, columns)
 
     def matrices(self) -> list[np.ndarray]:
         return [matrix for phase in self.phases.values() for matrix in phase.values()]
@@ -62,25 +68,30 @@ class Plan:
     steps: list[Step] = field(default_factory=list)
     end: str = "none"  # or tanh
 
-    def reach(self) -> int:
-        """How far a neighbour lies away, at most: so wide is the border of zeros around every value."""
-        return max((abs(d) for s in self.steps for phase in s.phases.values() for p in phase for d in p), default=0)
+    def border(self) -> int:
+        """How far beyond a value's edges a neighbour lies, at most: so wide is the border of zeros around each."""
+        widest = 0
+        for step in self.steps:
+            sides = self.steps[step.source - 1].size if step.source else (1, 1)
+            for phase, taps in step.phases.items():
+                for axis, side in enumerate(sides):
+                    beyond = step.jump[axis] * (step.count(phase)[axis] - 1) - (side - 1)
+                    widest = max(widest, *(max(-place[axis], beyond + place[axis]) for place in taps))
+        return widest
 
     def draw(self, z: np.ndarray) -> np.ndarray:
         """(N, latent) -> (N, H, W, 3) uint8: what the browser does, in numpy."""
-        values, border = [z.astype(np.float32).reshape(len(z), 1, 1, -1)], self.reach()
+        values, border = [z.astype(np.float32).reshape(len(z), 1, 1, -1)], self.border()
         for step in self.steps:
-            (height, width), (down, right) = step.size, step.stride
+            (down, right), (rows, columns) = step.stride, step.jump
             around = np.pad(values[step.source], ((0, 0), (border, border), (border, border), (0, 0)))
-            out = np.empty((len(z), height * down, width * right, step.outputs), np.float32)
+            out = np.empty((len(z), *step.size, step.outputs), np.float32)
             for (y, x), phase in step.phases.items():
-                total = np.broadcast_to(
-                    step.bias[y, x].astype(np.float32), (len(z), height, width, step.outputs)
-                ).copy()
+                height, width = step.count((y, x))
+                out[:, y::down, x::right] = step.bias[y, x]
                 for (dy, dx), matrix in phase.items():
-                    top, left = border + dy, border + dx
-                    total += around[:, top : top + height, left : left + width] @ matrix.astype(np.float32)
-                out[:, y::down, x::right] = total
+                    seen = around[:, border + dy :: rows, border + dx :: columns][:, :height, :width]
+                    out[:, y::down, x::right] += seen @ matrix.astype(np.float32)
             if step.plus is not None:
                 out += values[step.plus]
             values.append(np.maximum(out, 0) + np.float32(step.slope) * np.minimum(out, 0))
@@ -89,7 +100,8 @@ class Plan:
 
     def macs(self) -> int:
         """Multiplications that a face takes."""
-        return sum(math.prod(s.size) * m.size for s in self.steps for m in s.matrices())
+        shares = ((step.count(phase), taps) for step in self.steps for phase, taps in step.phases.items())
+        return sum(math.prod(count) * matrix.size for count, taps in shares for matrix in taps.values())
 
 
 class Reader:
@@ -142,26 +154,27 @@ class Reader:
         if isinstance(layer, nn.Linear):
             if shape(before(node)) != (layer.in_features,):
                 raise Refused(f"a linear layer over {shape(before(node))}")
-            return self.step(node, (1, 1), {(0, 0): {(0, 0): array(layer.weight).T}}, layer)
+            return self.step(node, {(0, 0): {(0, 0): array(layer.weight).T}}, layer)
         if isinstance(layer, nn.ConvTranspose2d):
-            return self.step(node, *transposed(layer, shape(before(node)), shape(node)), layer)
+            return self.step(node, transposed(layer, wide(before(node)), wide(node)), layer)
         if isinstance(layer, nn.Conv2d):
-            return self.step(node, *convolved(layer, self.enlarged.get(before(node), 1)), layer)
+            by = self.enlarged.get(before(node), 1) if layer.stride == (1, 1) else 1
+            return self.step(node, convolved(layer, by), layer, (layer.stride[0], layer.stride[1]), by > 1)
         raise Refused(f"{name} is no layer that the page knows")
 
-    def step(self, node: fx.Node, stride: tuple[int, int], phases: dict[tuple[int, int], Phase], layer: Any) -> int:
+    def step(
+        self, node: fx.Node, phases: dict[tuple[int, int], Phase], layer: Any, jump: tuple[int, int] = (1, 1),
+        enlarges: bool = False,
+    ) -> int:  # fmt: skip
+        """What was to be enlarged before this layer is, first, unless the phases do that by themselves."""
         source = before(node)
-        if source in self.enlarged and not isinstance(layer, nn.Conv2d):
-            self.copy(source, wide(source))
-            self.values[source] = len(self.plan.steps)
+        if source in self.enlarged and not enlarges:
+            self.values[source] = self.copy(source)
             del self.enlarged[source]
-        by = self.enlarged.get(source, 1)
-        _, height, width = wide(source)
-        size = height // by, width // by
-        if (size[0] * stride[0], size[1] * stride[1]) != wide(node)[1:]:
-            raise Refused(f"a {type(layer).__name__} from {wide(source)[1:]} to {wide(node)[1:]} px")
-        bias = np.zeros((*stride, wide(node)[0])) + (0 if layer.bias is None else array(layer.bias))
-        self.plan.steps.append(Step(self.values[source], size, stride, phases, bias))
+        channels, height, width = wide(node)
+        stride = max(phases)[0] + 1, max(phases)[1] + 1
+        bias = np.zeros((*stride, channels)) + (0 if layer.bias is None else array(layer.bias))
+        self.plan.steps.append(Step(self.values[source], (height, width), stride, jump, phases, bias))
         return len(self.plan.steps)
 
     def own(self, node: fx.Node) -> Step:
@@ -172,17 +185,17 @@ class Reader:
         fresh = index == len(self.plan.steps) > 0 and source not in self.enlarged
         if fresh and len(source.users) == 1 and self.plan.steps[-1].slope == 1 and self.plan.end == "none":
             return self.plan.steps[-1]
-        channels, height, width = wide(source)
-        self.copy(source, (channels, height, width))
+        self.copy(source)
         return self.plan.steps[-1]
 
-    def copy(self, source: fx.Node, shape: tuple[int, int, int]) -> None:
-        channels, height, width = shape
+    def copy(self, source: fx.Node) -> int:
+        """A step that gives what it takes, enlarged, where that was still to be done."""
+        channels, height, width = wide(source)
         by, one = self.enlarged.get(source, 1), np.eye(channels)
         phases: dict[tuple[int, int], Phase] = {(y, x): {(0, 0): one} for y in range(by) for x in range(by)}
-        self.plan.steps.append(
-            Step(self.values[source], (height // by, width // by), (by, by), phases, np.zeros((by, by, channels)))
-        )
+        bias = np.zeros((by, by, channels))
+        self.plan.steps.append(Step(self.values[source], (height, width), (by, by), (1, 1), phases, bias))
+        return len(self.plan.steps)
 
     def passed(self, node: fx.Node) -> int:
         if before(node) in self.enlarged:
@@ -225,7 +238,7 @@ class Reader:
         step = self.plan.steps[-1] if self.plan.steps else None
         fit = step and self.values[late] == len(self.plan.steps) and len(late.users) == 1 and late not in self.enlarged
         if not step or not fit or step.slope != 1 or step.plus is not None:
-            self.copy(late, wide(late))
+            self.copy(late)
             step = self.plan.steps[-1]
         if early in self.enlarged or self.values[early] == 0:
             raise Refused("adding to the latent")
@@ -246,7 +259,8 @@ class Reader:
         if step.plus is not None:
             raise Refused("reshaping a sum")
         matrix = step.phases[0, 0][0, 0].reshape(step.inputs, channels, height, width)
-        step.stride, step.bias = (height, width), step.bias.reshape(channels, height, width).transpose(1, 2, 0)
+        step.size = step.stride = height, width
+        step.bias = step.bias.reshape(channels, height, width).transpose(1, 2, 0)
         step.phases = {(y, x): {(0, 0): matrix[:, :, y, x]} for y in range(height) for x in range(width)}
         return index
 
@@ -305,30 +319,31 @@ def plain(layer: Any) -> None:
 
 
 def transposed(
-    layer: nn.ConvTranspose2d, source: tuple[int, ...], target: tuple[int, ...]
-) -> tuple[tuple[int, int], dict[tuple[int, int], Phase]]:
+    layer: nn.ConvTranspose2d, source: tuple[int, int, int], target: tuple[int, int, int]
+) -> dict[tuple[int, int], Phase]:
     """Output o is fed by input i through k = o + padding - s i: with o = s q + r, i = q + d it is r + padding - s d."""
     plain(layer)
     one = source[1:] == (1, 1)  # then there is no q but 0, and every output pixel is a phase
-    down, right = (target[1], target[2]) if one else (layer.stride[0], layer.stride[1])
+    down, right = target[1:] if one else (layer.stride[0], layer.stride[1])
     weight, top, left = array(layer.weight), int(layer.padding[0]), int(layer.padding[1])  # (inputs, outputs, h, w)
+    high, broad = weight.shape[2:]
     phases: dict[tuple[int, int], Phase] = {}
     for y, x in np.ndindex(down, right):
         taps = {
             (dy, dx): weight[:, :, y + top - down * dy, x + left - right * dx]
-            for dy in ([0] if one else range(-weight.shape[2], weight.shape[2] + 1))
-            for dx in ([0] if one else range(-weight.shape[3], weight.shape[3] + 1))
-            if 0 <= y + top - down * dy < weight.shape[2] and 0 <= x + left - right * dx < weight.shape[3]
+            for dy in ([0] if one else range(-high, high + top))
+            for dx in ([0] if one else range(-broad, broad + left))
+            if 0 <= y + top - down * dy < high and 0 <= x + left - right * dx < broad
         }
         phases[y, x] = taps or {(0, 0): np.zeros(weight.shape[:2])}  # a kernel smaller than its stride leaves gaps
-    return (down, right), phases
+    return phases
 
 
-def convolved(layer: nn.Conv2d, by: int) -> tuple[tuple[int, int], dict[tuple[int, int], Phase]]:
+def convolved(layer: nn.Conv2d, by: int) -> dict[tuple[int, int], Phase]:
     """Of what was enlarged `by` before: enlarged pixel e is pixel e // by, so taps of the kernel that meet add up."""
     plain(layer)
-    if layer.stride != (1, 1) or isinstance(layer.padding, str):
-        raise Refused("a convolution with a stride")
+    if isinstance(layer.padding, str):
+        raise Refused(f"a convolution with padding={layer.padding}")
     weight, (top, left) = array(layer.weight).transpose(1, 0, 2, 3), layer.padding
     phases: dict[tuple[int, int], Phase] = {}
     for y, x in np.ndindex(by, by):
@@ -337,4 +352,4 @@ def convolved(layer: nn.Conv2d, by: int) -> tuple[tuple[int, int], dict[tuple[in
             place = (y + ky - top) // by, (x + kx - left) // by
             phase[place] = phase.get(place, 0) + weight[:, :, ky, kx]
         phases[y, x] = phase
-    return (by, by), phases
+    return phases

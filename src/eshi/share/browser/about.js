@@ -14,6 +14,10 @@ const About = (() => {
 
   function credits(host) {
     const { credits } = MODEL;
+    if (credits?.text) {
+      host.append(element('p', { textContent: credits.text, className: 'told' }));
+      return;
+    }
     const words = credits ? say('creditsSay', credits.faces.toLocaleString(), credits.pictures.toLocaleString()) : say('noCredits');
     host.append(element('p', { textContent: words }));
     const list = element('ul', { className: 'artists' });

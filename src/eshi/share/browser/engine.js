@@ -29,21 +29,24 @@ const Engine = (() => {
     };
     const maps = [map(1, 1, plan.latent)];
     for (const step of plan.steps) {
-      maps.push(map(step.size[0] * step.stride[0], step.size[1] * step.stride[1], step.outputs));
+      maps.push(map(...step.size, step.outputs));
     }
     const calls = [];
     plan.steps.forEach((step, i) => {
       const [from, to] = [maps[step.from], maps[i + 1]];
       const blocks = wide(step.outputs) / 8;
-      step.phases.forEach(([y, x, taps], number) => {
+      for (const [[y, x], [height, width], taps] of step.phases) {
         const weights = take(32 * blocks * taps.length * step.inputs);
         const bias = take(32 * blocks);
         const list = take(16 * Math.ceil(taps.length / 4));
-        calls.push({ step: i, number, weights, bias, blocks, list, taps: taps.map(([dy, dx]) => dy * from.row + dx * from.pixel),
-          words: [from.first, from.pixel, from.row, step.size[1], step.size[0], list, taps.length, 4 * step.inputs, weights,
-            bias, blocks, to.first + y * to.row + x * to.pixel, step.stride[1] * to.pixel, step.stride[0] * to.row,
-            step.plus === null ? 0 : maps[step.plus].start - to.start, step.slope] });
-      });
+        calls.push({
+          step: i, weights, bias, blocks, list, empty: !height || !width,
+          taps: taps.map(([dy, dx]) => dy * from.row + dx * from.pixel),
+          words: [from.first, step.jump[1] * from.pixel, step.jump[0] * from.row, width, height, list, taps.length,
+            4 * step.inputs, weights, bias, blocks, to.first + y * to.row + x * to.pixel, step.stride[1] * to.pixel,
+            step.stride[0] * to.row, step.plus === null ? 0 : maps[step.plus].start - to.start, step.slope],
+        });
+      }
     });
     return { maps, calls, end };
   }
@@ -86,7 +89,7 @@ const Engine = (() => {
     const out = maps[maps.length - 1];
     return z => {
       floats.set(z, maps[0].first / 4);
-      for (const call of calls) phase(...call.words);
+      for (const call of calls) if (!call.empty) phase(...call.words);
       const pixels = new Uint8ClampedArray(4 * out.width * out.height).fill(255);
       for (let y = 0, to = 0; y < out.height; y++) {
         let from = (out.first + y * out.row) / 4;

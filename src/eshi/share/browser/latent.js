@@ -1,14 +1,23 @@
 // Arithmetic on latents, as eshi's priors have it (networks/prior.py). A latent is a Float32Array.
 const Latent = (() => {
   const { latent: length } = MODEL.plan;
-  const { name, mean, deviation } = MODEL.prior;
+  const { mean, deviation, ends } = MODEL.prior;
+  const cube = MODEL.prior.name !== 'normal'; // all others are even between two ends
   const GRID = 2048; // a latent in a link is whole numbers of 16 bits: steps of 1/2048, up to 16 in both directions
 
-  function normal() {
-    return Math.sqrt(-2 * Math.log(1 - Math.random())) * Math.cos(2 * Math.PI * Math.random());
+  // The face of a number, the same that `eshi draw RUN --seed NUMBER` begins with.
+  function numbered(number) {
+    const raw = cube ? Numbers.evens(number, length).map(share => ends[0] + share * (ends[1] - ends[0])) : Numbers.normals(number, length);
+    const z = snapped(raw);
+    if (known.size > KNOWN) known.clear();
+    known.set(written(z), number);
+    return z;
   }
 
-  const random = () => Float32Array.from({ length }, () => name === 'uniform' ? Math.random() : normal());
+  const known = new Map(); // latents as written -> their number, of those that came up
+  const KNOWN = 20_000;
+  const numberOf = z => known.get(written(z)) ?? null;
+  const random = () => numbered(Math.floor(Math.random() * 1_000_000));
   const dot = (a, b) => a.reduce((sum, value, i) => sum + value * b[i], 0);
   const norm = a => Math.sqrt(dot(a, a));
   const sum = (a, b, share = 1) => Float32Array.from(a, (value, i) => value + share * b[i]);
@@ -16,13 +25,13 @@ const Latent = (() => {
 
   // The nearest that a link can carry, so that who opens it sees the very same pixels.
   function snapped(z) {
-    const low = name === 'uniform' ? 0 : -16, high = name === 'uniform' ? 1 : 32767 / GRID;
+    const [low, high] = cube ? ends : [-16, 32767 / GRID];
     return Float32Array.from(z, value => Math.round(Math.min(high, Math.max(low, value)) * GRID) / GRID);
   }
 
   // Not much farther from the middle than what the prior gives.
   function likely(z) {
-    if (name === 'uniform') return snapped(z);
+    if (cube) return snapped(z);
     const farthest = Math.sqrt(length) + 4 * Math.SQRT1_2;
     const share = Math.min(1, farthest / Math.max(norm(z), 1e-9));
     return Float32Array.from(z, value => value * share);
@@ -31,7 +40,7 @@ const Latent = (() => {
   // Along the great circle for a normal prior, whose latents lie near a sphere; straight for the others.
   function between(a, b, share) {
     const line = () => Float32Array.from(a, (value, i) => value + share * (b[i] - value));
-    if (name !== 'normal') return line();
+    if (cube) return line();
     const [long, far] = [norm(a), norm(b)];
     const angle = Math.acos(Math.min(1, Math.max(-1, dot(a, b) / Math.max(long * far, 1e-12))));
     if (Math.sin(angle) < 1e-4) return line();
@@ -44,7 +53,7 @@ const Latent = (() => {
   function mixed(faces, shares) {
     const total = shares.reduce((a, b) => a + b, 0);
     const z = Float32Array.from({ length }, (_, i) => faces.reduce((s, face, k) => s + face[i] * shares[k] / total, 0));
-    if (name !== 'normal') return z;
+    if (cube) return z;
     const size = faces.reduce((s, face, k) => s + norm(face) * shares[k] / total, 0);
     return z.map(value => value * size / Math.max(norm(z), 1e-9));
   }
@@ -96,5 +105,5 @@ const Latent = (() => {
 
   const fits = numbers => Array.isArray(numbers) && numbers.length === length && numbers.every(Number.isFinite);
 
-  return { length, random, snapped, likely, between, mixed, along, moved, sum, basis, held, same, written, read, fits };
+  return { length, numbered, numberOf, random, snapped, likely, between, mixed, along, moved, sum, basis, held, same, written, read, fits };
 })();

@@ -31,6 +31,7 @@ const Stage = (() => {
       canvas.dataset.drawn = +(canvas.dataset.drawn ?? 0) + 1;
       frame.classList.add('ready');
       first();
+      if (shown !== goal && from) await new Promise(requestAnimationFrame); // no more often than the screen shows it
     }
     if (pixels) Colour.describe(canvas, say('large'), pixels);
     canvas.dataset.face = Latent.written(goal);
@@ -43,6 +44,7 @@ const Stage = (() => {
     start = performance.now();
     goal = z;
     draw();
+    if (document.activeElement !== button('number')) button('number').value = Latent.numberOf(z) ?? '';
     button('undo').disabled = !Face.undoable();
     button('redo').disabled = !Face.redoable();
   }
@@ -92,6 +94,12 @@ const Stage = (() => {
     const deeds = { roll, undo: Face.undo, redo: Face.redo, keep: () => Gallery.keep(Face.now()), link };
     for (const [id, deed] of Object.entries(deeds)) button(id).addEventListener('click', deed);
     Face.listen(look);
+    const number = button('number');
+    number.addEventListener('change', () => {
+      if (/^\d{1,18}$/.test(number.value.trim())) Face.show(Latent.numbered(number.value.trim()));
+      else number.value = Latent.numberOf(Face.now()) ?? '';
+    });
+    number.addEventListener('keydown', event => event.key === 'Enter' && number.blur());
     const lately = grid(button('lately'), { pick: z => Face.show(z) });
     Face.rest(() => lately.fill(Face.lately(LATELY)));
   }

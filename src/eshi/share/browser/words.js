@@ -3,7 +3,7 @@ const WORDS = {
   en: {
     language: 'English', drawn: 'Drawn on your own device. Nothing leaves it.', large: 'The large face',
     roll: 'New face', undo: 'Undo', redo: 'Redo', keep: 'Keep', save: 'Save', link: 'Copy link', theme: 'Light or dark',
-    tools: 'What to do with the large face', lately: 'Lately', tongue: 'Language', waking: 'Waking up …', size: '{0} × {1} px',
+    tools: 'What to do with the large face', lately: 'Lately', number: 'No.', tongue: 'Language', waking: 'Waking up …', size: '{0} × {1} px',
     wall: 'Wall', pick: 'Choose', shape: 'Shape', blend: 'Blend', gallery: 'Gallery', about: 'About', parts: 'Ways to find a face',
     wallSays: 'Nobody has drawn these before. Touch one to make it large.', more: 'Other faces', near: 'Like the large one',
     far: 'Anything', variety: 'How different from the large face', face: 'Face {0} of {1}',
@@ -38,7 +38,7 @@ const WORDS = {
   ja: {
     language: '日本語', drawn: 'すべてあなたの端末で描いています。外へは何も送りません。', large: '大きな顔',
     roll: '新しい顔', undo: '元に戻す', redo: 'やり直す', keep: '残す', save: '保存', link: 'リンクをコピー', theme: '明るさの切り替え',
-    tools: '大きな顔の操作', lately: 'これまでの顔', tongue: '言語', waking: '準備中…', size: '{0} × {1} px',
+    tools: '大きな顔の操作', lately: 'これまでの顔', number: '番号', tongue: '言語', waking: '準備中…', size: '{0} × {1} px',
     wall: '一覧', pick: '選ぶ', shape: '整える', blend: '混ぜる', gallery: 'ギャラリー', about: '詳細', parts: '顔の見つけ方',
     wallSays: 'まだ誰も描いたことのない顔です。触れると大きくなります。', more: 'ほかの顔', near: '大きな顔に似る',
     far: '自由', variety: '大きな顔との違い', face: '{1}人中{0}人目の顔',
@@ -73,7 +73,7 @@ const WORDS = {
   zh: {
     language: '中文', drawn: '一切都在你的设备上绘制,不会向外发送任何内容。', large: '大图',
     roll: '新面孔', undo: '撤销', redo: '重做', keep: '收藏', save: '保存', link: '复制链接', theme: '浅色或深色',
-    tools: '对大图的操作', lately: '最近的面孔', tongue: '语言', waking: '正在准备……', size: '{0} × {1} 像素',
+    tools: '对大图的操作', lately: '最近的面孔', number: '编号', tongue: '语言', waking: '正在准备……', size: '{0} × {1} 像素',
     wall: '画墙', pick: '挑选', shape: '调整', blend: '融合', gallery: '画廊', about: '关于', parts: '寻找面孔的方式',
     wallSays: '这些面孔此前从未有人画过。点一张就会放大。', more: '换一批', near: '接近大图',
     far: '随意', variety: '与大图的差别', face: '第{0}张,共{1}张',
