@@ -22,6 +22,7 @@ from eshi.explore import add_favourite
 from eshi.gather import catalogue, verdicts
 from eshi.ground import image
 from eshi.ground.progress import Progress
+from eshi.studio.ask import ROUTES
 from eshi.studio.jobs import OVER
 
 
@@ -80,6 +81,12 @@ class News:
                 return found[1]
             time.sleep(0.02)
         raise AssertionError(self.told)
+
+
+def test_all_that_can_be_asked_is_documented() -> None:
+    told = (Path(__file__).parent.parent / "docs" / "studio.md").read_text()
+    assert [path for _, path in ROUTES if path not in told] == []
+    assert "/api/news" in told
 
 
 def test_what_lies_in_the_folder(client: Client) -> None:
@@ -202,7 +209,7 @@ def test_sweeps_walks_and_mixes(client: Client) -> None:
         *(("", {"faces": faces}) for faces in ("../../x.npy", "nobody", "1,", "nine.npy")),
         *(("/mix", {"expression": words}) for words in ("/etc/x.npy", "nine.npy", "(" * 300, "")),
         *(("/walk", words) for words in ({"frames": "100000"}, {"seeds": "1"}, {"loop": "perhaps"})),
-        *(("/file", words) for words in ({"form": "exe"}, {"what": "walk", "form": "zip", "seed": "1,2"}, {"what": "x"})),
+        *(("/file", words) for words in ({"form": "exe"}, {"what": "x"}, {"what": "walk", "form": "zip"})),
         ("/sweep", {"seed": "a.npy"}), ("", {"seed": "-1"}), ("", {"std": "inf"}),
     ],
 )  # fmt: skip

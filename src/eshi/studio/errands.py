@@ -1,4 +1,4 @@
-"""Collecting, cropping and cleaning: the verbs as jobs, with progress bars; what was stopped goes on when asked again."""
+"""Collecting, cropping and cleaning: the verbs as jobs, with progress bars; what was stopped can be asked for again."""
 
 from collections.abc import Callable
 from functools import partial
