@@ -7,7 +7,7 @@ from pathlib import Path
 
 from eshi.ground.errors import EshiError
 from eshi.ground.interrupt import stoppable
-from eshi.studio import home, trainings, wall  # noqa: F401
+from eshi.studio import easel, errands, home, trainings, wall  # noqa: F401
 from eshi.studio.manners import Manners
 from eshi.studio.place import Place
 from eshi.studio.server import Server

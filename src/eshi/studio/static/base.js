@@ -76,6 +76,12 @@ export function say(words, wrong = false) {
 
 export const complain = error => say([error.message, error.hint].filter(Boolean).join(' — '), true);
 
+// A room that cannot be shown says why, in place of an empty page.
+export function lost(error) {
+  complain(error);
+  one('#main').prepend(el('section', { class: 'card empty' }, el('h2', {}, error.message), error.hint ? el('p', {}, error.hint) : null));
+}
+
 // Runs it, and says what went wrong; the button cannot be pressed twice meanwhile.
 export async function trying(work, button) {
   if (button) button.disabled = true;

@@ -1,5 +1,5 @@
 // The faces room: which faces are shown, what the keys do, and what a person says.
-import { all, ask, busy, complain, count, el, folder, goes, link, listen, one, say, send, trying, where } from '/static/base.js';
+import { all, ask, busy, complain, count, el, folder, goes, link, listen, lost, one, say, send, trying, where } from '/static/base.js';
 import { group, original } from '/static/closer.js';
 import { Wall } from '/static/wall.js';
 
@@ -325,4 +325,4 @@ one('#closer').addEventListener('close', () => {
   tell();
 });
 
-start().catch(complain);
+start().catch(lost);

@@ -1,5 +1,5 @@
 // The first page: what lies in the folder, each with the way into its room.
-import { ask, busy, complain, count, el, folder, link, listen, one, short } from '/static/base.js';
+import { ask, busy, count, el, folder, link, listen, lost, one, short } from '/static/base.js';
 
 const SHELVES = [
   ['run', 'Runs', 'What trains, and what was trained.', at => link('/runs', { at })],
@@ -43,5 +43,5 @@ async function states() {
   }
 }
 
-show().catch(complain);
+show().catch(lost);
 listen({ job: busy });

@@ -1,5 +1,5 @@
 // The runs room: the list, a run as it trains, and how one is stopped, gone on with and begun.
-import { all, ask, busy, clock, complain, count, el, goes, link, listen, one, report, say, send, short, trying, where } from '/static/base.js';
+import { all, ask, busy, clock, complain, count, el, goes, link, listen, lost, one, report, say, send, short, trying, where } from '/static/base.js';
 import { starting } from '/static/starting.js';
 
 const script = document.createElement('script'); // the reports' own: a cursor that reads all charts at once
@@ -162,4 +162,4 @@ one('#play').addEventListener('click', () => {
   return undefined;
 });
 
-start().catch(complain);
+start().catch(lost);
