@@ -21,7 +21,7 @@ gather      workers painter.pen painter.character painter.head painter.hair pain
             painter.backdrop painter.compose painter.folder painter album catalogue finders finders.* finders.evaluate
             sites credits measure duplicates arrivals leash hearing collect crop clean survey faceset
 networks    contracts prior lite engine *  build
-run         checkpoint logbook folder
+run         checkpoint logbook folder shipped
 artist      points artist
 judging     metrics features judge guard watch compare
 pages       page curves chart lapse origin headline faces run
