@@ -321,7 +321,7 @@ def spoilt(run: Path, **changes: object) -> None:
     """Directions as they are kept, with something else in them."""
     words = [str(number) for number in range(24)]
     vectors, colours = np.eye(24, 8, dtype=np.float32), {"hair": np.eye(3, 8, dtype=np.float32)}
-    save(Directions(words, words, vectors, words, [0.5] * 24, colours), run)
+    save(Directions(words, words, vectors, words, [0.5] * 24, colours), run / "directions.npz")
     with np.load(run / "directions.npz") as found:
         arrays = {key: found[key] for key in found.files} | changes
     arrays = {key: value for key, value in arrays.items() if value is not None}
