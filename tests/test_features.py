@@ -1,4 +1,4 @@
-"""The cache of features: looked at once, and again where the cache is not what was written."""
+"""Features: their cache is looked at again where it is not what was written, and no teacher shares their network."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -7,7 +7,14 @@ import numpy as np
 import pytest
 import torch
 
+from eshi import recipe
+from eshi.ground.errors import EshiError
+from eshi.ground.registry import DISCRIMINATORS
+from eshi.judging import features
 from eshi.judging.features import cached
+from eshi.networks.frozen import Frozen
+from eshi.networks.lite import Lite
+from eshi.training.loop import train
 
 IMAGES = np.random.default_rng(0).integers(0, 256, (6, 8, 8, 3), np.uint8)
 DAMAGES: dict[str, Callable[[bytes], bytes]] = {
@@ -62,3 +69,23 @@ def test_where_there_can_be_no_cache_the_features_are_taken_all_the_same(
 
     monkeypatch.setattr(Path, "home", homeless)
     assert cached(IMAGES, "mean", Mean()).shape == (6, 3)
+
+
+def test_a_teacher_that_looks_through_the_judges_network_is_refused(
+    faces: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A run that learned from what ranks it would be ranked too well."""
+
+    class Partial(Frozen):
+        def __init__(self, size: tuple[int, int], width: int = 4):
+            super().__init__(size, width)
+            self.lite = Lite("lite0", Path(features.__file__).with_name("lite0.npz"))
+
+    monkeypatch.setitem(DISCRIMINATORS.fill(), "partial", Partial)
+    for key in ("discriminator", "second.discriminator"):
+        own = recipe.load("demo", ["size=32", "batch=4", "generator.width=4", f"{key}.name=partial"])
+        with pytest.raises(EshiError, match="looks through lite0, the network that ranks runs") as it:
+            train(faces, own, tmp_path / "run")
+        assert "'frozen' looks through lite1" in it.value.hint
+        assert not (tmp_path / "run").exists()
+    assert not features.looks_through(Frozen(32))

@@ -21,7 +21,7 @@ gather      workers painter.pen painter.character painter.head painter.hair pain
              painter.backdrop painter.compose painter.folder painter album verdicts catalogue finders finders.*
              finders.evaluate sites credits measure duplicates arrivals leash hearing collect crop clean survey faceset
 networks    contracts shard prior lite engine *  build
-run         tensorfile checkpoint logbook folder
+run         tensorfile checkpoint logbook folder shipped
 artist      points artist
 judging     metrics features judge guard watch compare
 pages       page curves chart lapse origin headline faces run

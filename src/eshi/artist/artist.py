@@ -2,7 +2,7 @@
 
 import math
 import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -17,11 +17,11 @@ from eshi.artist.points import Latent
 from eshi.ground import image
 from eshi.ground.errors import EshiError, near_miss
 from eshi.ground.progress import Progress
-from eshi.networks.build import networks
+from eshi.networks.build import SECTIONS, network
 from eshi.networks.contracts import Discriminator, Generator
 from eshi.networks.engine import Engine, borrowed_randomness, choose
 from eshi.recipe import Recipe
-from eshi.run import checkpoint
+from eshi.run import checkpoint, shipped
 
 BATCH = 64  # faces drawn at once
 STEPS = {"best.pt": "best step", "last.pt": "last step"}
@@ -39,25 +39,24 @@ class Artist:
     step: str = ""  # which of a run's it is, or the checkpoint's name
     engine: Engine = field(default_factory=lambda: choose("cpu", "fp32"))
     shared: dict[str, Any] = field(default_factory=dict)  # the scores and credits that a file from elsewhere came with
+    shipped: bool = False  # is it the one that comes with eshi?
 
     @classmethod
     def load(cls, path: Path | str, device: str = "cpu") -> "Artist":
-        """From a checkpoint file alone, or from a run folder: its best step, where the judge has named one."""
-        path = Path(path)
+        """From a checkpoint file alone, or from a run folder: its best step, where the judge has named one. `painted`
+        is the generator that comes with eshi, which has no D."""
+        path, own = Path(path), shipped.shipped(path)
         if pictured(path):
             raise EshiError(f"{path} is a picture", "name a run folder or a checkpoint first; eshi runs lists the runs")
-        file = next((path / name for name in STEPS if (path / name).exists()), path)
-        state: dict[str, Any] = checkpoint.load(file)
-        found = recipe.parse(state["recipe"], where=f"the recipe in {file}").check(recipe.SIZED)
+        file = next((path / name for name in shipped.CHECKPOINTS if (path / name).exists()), path)
+        state: dict[str, Any] = shipped.state() if own else checkpoint.load(file)
         weights = {"G": state["G"] if state.get("G_ema") is None else state["G_ema"], "D": state.get("D")}
-        ready = trained(found, {name: its for name, its in weights.items() if its is not None}, file)
-        engine = choose(device, "fp32")
-        G, D = (engine.place(ready[name]).eval().requires_grad_(False) for name in "GD")
-        if weights["G"] is None:
-            G = Absent(file)
-        home = path if path.is_dir() else path.parent
-        step = STEPS.get(file.name, file.name)
-        return cls(found, state["images"], G, None if weights["D"] is None else D, home, step, engine, state["shared"])
+        weights = {name: its for name, its in weights.items() if its is not None}
+        found = recipe.parse(state["recipe"], where=f"the recipe in {file}").check([SECTIONS[name] for name in weights])
+        ready, engine = trained(found, weights, file), choose(device, "fp32")
+        ready = {name: engine.place(part).eval().requires_grad_(False) for name, part in ready.items()}
+        G, D, step = ready.get("G", Absent(file)), ready.get("D"), STEPS.get(file.name, file.name)
+        return cls(found, state["images"], G, D, shipped.home(path), step, engine, state["shared"], own)
 
     @classmethod
     def of(cls, run: "Path | str | Artist") -> "Artist":
@@ -72,6 +71,9 @@ class Artist:
     def critic(self) -> Discriminator:
         """D, or an error that says why there is none."""
         if self.D is None:
+            if self.shipped:
+                hint = f"a run of your own has one: eshi train FACES -r {self.recipe.name} --from {shipped.NAME}"
+                raise EshiError("the generator that comes with eshi has no D, which this would ask", hint)
             raise EshiError("this checkpoint holds no D, only G", "take the run's own last.pt, or an export with D")
         return self.D
 
@@ -151,23 +153,22 @@ def pictured(path: Path) -> bool:
 def trained(found: Recipe, weights: dict[str, Any], file: Path) -> dict[str, Any]:
     """The networks with their weights. What does not fit is named before a stranger's recipe costs any memory."""
     with borrowed_randomness():
-        outlines = built(found, "meta", file)
-        for name in outlines.keys() & weights.keys():
-            if wrong := checkpoint.misfit(outlines[name].state_dict(), weights[name]):
+        for name, outline in built(found, weights, "meta", file).items():
+            if wrong := checkpoint.misfit(outline.state_dict(), weights[name]):
                 hint = "take another checkpoint of the run: best.pt or last.pt"
                 raise EshiError(f"{name} in {file} does not fit its recipe: {wrong}", hint, 1)
-        ready = built(found, "cpu", file)
+        ready = built(found, weights, "cpu", file)
     for name, its in weights.items():
         checkpoint.fill(ready[name], its, f"{name} in {file}")
     return ready
 
 
-def built(found: Recipe, device: str, file: Path) -> dict[str, Any]:
+def built(found: Recipe, names: Iterable[str], device: str, file: Path) -> dict[str, Any]:
     try:
         with torch.device(device), warnings.catch_warnings():
             if device == "meta":
                 warnings.simplefilter("ignore")  # parts that come with weights of their own: an outline takes none
-            return dict(zip("GD", networks(found), strict=True))
+            return {name: network(found, name) for name in names}
     except EshiError:
         raise
     except Exception as error:  # torch raises whatever impossible numbers make it stumble over

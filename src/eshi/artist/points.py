@@ -128,6 +128,7 @@ def add(home: Path, name: str, value: int | list[float]) -> None:
     """A name is never silently given to another face."""
     if not NAME.fullmatch(name) or name in RESERVED:
         raise EshiError(f"'{name}' cannot be a name", "a name is one word of letters, digits and _, not 'mean'")
+    home.mkdir(parents=True, exist_ok=True)
     with FileLock(home / ".favourites.lock"):
         known = favourites(home)
         if known.get(name, value) != value:
@@ -136,10 +137,10 @@ def add(home: Path, name: str, value: int | list[float]) -> None:
 
 
 def drop(home: Path, name: str) -> None:
+    if name not in (known := favourites(home)):
+        raise EshiError(f"no favourite called '{name}'", near_miss(name, known) if known else "there are none yet")
     with FileLock(home / ".favourites.lock"):
         known = favourites(home)
-        if name not in known:
-            raise EshiError(f"no favourite called '{name}'", near_miss(name, known) if known else "there are none yet")
         keep(home, {key: value for key, value in known.items() if key != name})
 
 

@@ -20,7 +20,9 @@ from eshi.ground.progress import Progress, note
 from eshi.ground.sheet import PLAIN, Style
 from eshi.networks.contracts import Generator
 from eshi.networks.engine import borrowed_randomness, one_thread
+from eshi.run.shipped import DIRECTIONS
 
+KEPT = "directions.npz"  # in a run's folder
 UNLABELLED = 8  # kept of each kind that needs no labels
 FIRST = 2_000_000  # the seed that the drawings to learn from begin with, far from those people look at
 TOLD = 0.3  # the correlation from which on a measure follows from the latent, and is kept out of other directions
@@ -75,7 +77,7 @@ def directions(
     seen = torch.cat([features(who, who.engine.put(part))[0] for part in np.array_split(images, -(-count // BATCH))])
     found = learned(who, z.numpy(), images, seen, more)
     if who.home and keep:
-        save(found, who.home)
+        save(found, who.home / KEPT)
         image.save(found.sheet(who, who.latents([0])), who.home / "directions.png")
     return found
 
@@ -209,12 +211,12 @@ def unmixed(white: np.ndarray, turns: int = 300) -> np.ndarray:
     return np.asarray(rotation)
 
 
-def save(found: Directions, home: Path) -> Path:
+def save(found: Directions, file: Path) -> Path:
     memory = io.BytesIO()
     arrays: dict[str, Any] = dict(vars(found))
     arrays |= {f"colour_{name}": slope for name, slope in arrays.pop("colours").items()}
     np.savez(memory, **arrays)
-    return files.write(home / "directions.npz", memory.getvalue())
+    return files.write(file, memory.getvalue())
 
 
 def saved(who: Artist) -> Directions:
@@ -222,7 +224,9 @@ def saved(who: Artist) -> Directions:
     if who.home is None:
         hint = "find them first, and hand them over: edit(..., found=directions(artist))"
         raise EshiError("this artist has no folder that its directions could be kept in", hint)
-    file, again = who.home / "directions.npz", f"eshi directions {who.home}"
+    file, again = who.home / KEPT, f"eshi directions {who.home}"
+    if who.shipped and not file.exists():
+        file = DIRECTIONS
     try:
         found = read(points.contents(file))
     except FileNotFoundError:

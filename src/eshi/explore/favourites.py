@@ -6,6 +6,7 @@ from torch import Tensor
 
 from eshi.artist import Artist, Latent, points
 from eshi.ground.errors import EshiError
+from eshi.run.shipped import home, shipped
 
 
 def home_of(run: Path | str | Artist) -> Path:
@@ -14,10 +15,9 @@ def home_of(run: Path | str | Artist) -> Path:
         if run.home is None:
             raise EshiError("this artist has no folder to keep favourites in", "load one: eshi.Artist.load(RUN)")
         return run.home
-    path = Path(run)
-    if not path.exists():
-        raise EshiError(f"there is no run or checkpoint {path}", "a run gets one from: eshi train FACES -o RUN")
-    return path if path.is_dir() else path.parent
+    if not (shipped(run) or Path(run).exists()):
+        raise EshiError(f"there is no run or checkpoint {run}", "a run gets one from: eshi train FACES -o RUN")
+    return home(run)
 
 
 def favourites(run: Path | str | Artist) -> points.Favourites:
@@ -27,9 +27,9 @@ def favourites(run: Path | str | Artist) -> points.Favourites:
 
 def add_favourite(run: Path | str | Artist, point: Latent, name: str) -> Tensor:
     """Keep a seed, a file's numbers or a latent under a name; a name is never silently given to another face."""
-    home, who = home_of(run), Artist.of(run)
+    place, who = home_of(run), Artist.of(run)
     latent, seed = who.latent(point), points.seed(point)
-    points.add(home, name, latent.tolist() if seed is None else seed)
+    points.add(place, name, latent.tolist() if seed is None else seed)
     return latent
 
 

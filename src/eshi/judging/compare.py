@@ -21,6 +21,7 @@ from eshi.judging.watch import Watch
 from eshi.networks.engine import choose
 from eshi.run import logbook
 from eshi.run.folder import Run, stored_recipe
+from eshi.run.shipped import shipped
 
 Row = dict[str, Any]
 
@@ -115,6 +116,8 @@ def name_best(run: Path) -> str:
 
 def contenders(path: Path) -> list[Contender]:
     """A run is two: its best step and its last; anything else is one."""
+    if shipped(path):
+        return [drawer(path, str(path), None)]
     if not path.exists():
         raise EshiError(f"there is no run, checkpoint or folder of images {path}", "eshi runs lists the runs")
     if path.is_dir() and any(path.glob("*/recipe.yaml")):

@@ -12,7 +12,7 @@ from eshi.gather.faceset import FaceSet
 from eshi.ground import files, image
 from eshi.ground.errors import EshiError
 from eshi.judging import metrics
-from eshi.judging.features import cached, features, network
+from eshi.judging.features import USUAL, cached, features, network
 
 SEED = 1_000_000  # of the judged latents: numbers that nobody draws by hand
 FACES = 2000  # at most, of either side: k-NN metrics are quadratic
@@ -52,7 +52,7 @@ class Judge:
         return row
 
 
-def judge_of(faces: FaceSet, kind: str = "lite0", device: str = "cpu", learned: bool = True, **options: Any) -> Judge:
+def judge_of(faces: FaceSet, kind: str = USUAL, device: str = "cpu", learned: bool = True, **options: Any) -> Judge:
     """Compares with the held-out faces; where those are too few, with the training faces.
 
     A set without `holdout` that no contender learned from is compared with whole: it has no training faces.

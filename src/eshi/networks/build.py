@@ -1,11 +1,18 @@
 """The two networks that a recipe describes."""
 
+from typing import Any
+
 from eshi.ground.registry import DISCRIMINATORS, GENERATORS
 from eshi.networks.contracts import Discriminator, Generator
 from eshi.recipe import Recipe
 
+SECTIONS = {"G": "generator", "D": "discriminator"}  # of a recipe
+
 
 def networks(recipe: Recipe) -> tuple[Generator, Discriminator]:
-    G: Generator = GENERATORS.build(recipe.generator, size=recipe.width_height)
-    D: Discriminator = DISCRIMINATORS.build(recipe.discriminator, size=recipe.width_height)
-    return G, D
+    return network(recipe, "G"), network(recipe, "D")
+
+
+def network(recipe: Recipe, name: str) -> Any:
+    registry = GENERATORS if name == "G" else DISCRIMINATORS
+    return registry.build(getattr(recipe, SECTIONS[name]), size=recipe.width_height)

@@ -60,6 +60,7 @@ class Lite(nn.Module):
 
     def __init__(self, name: str, weights: Path):
         super().__init__()
+        self.name = name
         layers: list[nn.Module] = [Conv(3, 32, 3, 2)]
         self.ends: list[int] = []
         ins = 32

@@ -6,7 +6,9 @@ from typing import Any
 
 from torch import Tensor
 
+from eshi.ground.errors import EshiError
 from eshi.ground.registry import AUGMENTATIONS, DISCRIMINATORS, LOSSES
+from eshi.judging.features import USUAL, looks_through
 from eshi.networks.build import networks
 from eshi.networks.contracts import Discriminator, Generator, Looking
 from eshi.networks.engine import Engine, seed_everything
@@ -110,6 +112,10 @@ def pupils(recipe: Recipe, engine: Engine) -> Pupils:
 
 
 def teacher(name: str, spec: Second, D: Discriminator, engine: Engine) -> Teacher:
+    if looks_through(D):
+        what = f"{name}discriminator '{spec.discriminator['name']}' looks through {USUAL}, the network that ranks runs"
+        hint = "a run may not be ranked by what it learned from: 'frozen' looks through lite1"
+        raise EshiError(f"the {what}", hint)
     opt = engine.adam(D, spec.adam.lr, spec.adam.beta1, spec.adam.beta2)
     loss, augment = LOSSES.build(spec.loss), AUGMENTATIONS.build(spec.augment)
     return Teacher(name, D, loss, augment, opt, spec.adam.lr, spec.weight)

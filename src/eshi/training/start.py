@@ -10,7 +10,7 @@ from eshi.ground.figures import clock, human
 from eshi.ground.progress import note
 from eshi.networks.engine import Engine
 from eshi.recipe import Recipe
-from eshi.run import checkpoint
+from eshi.run import checkpoint, shipped
 from eshi.run.folder import stored_recipe
 from eshi.training.learn import learn
 from eshi.training.pupils import Pupils, pupils
@@ -54,7 +54,10 @@ def counted(recipe: Recipe, faces: FaceSet, engine: Engine) -> Recipe:
 def head_start(who: Pupils, source: str) -> str:
     """Weights from another run or checkpoint, all of them or, of RUN:G, what draws; what was taken, in words."""
     path, only_G = (source[:-2], True) if source.endswith(":G") else (source, False)
-    state = checkpoint.load(Path(path))
+    if shipped.shipped(path):
+        state, only_G = shipped.state(), True
+    else:
+        state = checkpoint.load(Path(path))
     state |= {"G": state.get("G_ema") or state["G"]}
     parts = {name: part for name, part in who.parts().items() if not name.split()[-1].startswith("opt_")}
     for name, part in parts.items():
@@ -64,7 +67,8 @@ def head_start(who: Pupils, source: str) -> str:
         try:
             checkpoint.fill(part, stored, f"{name} of {path}")
         except EshiError as error:
-            whole = name in ("G", "G_ema")
-            hint = "a run of the same recipe would fit" if whole else f"its generator alone may fit: --from {path}:G"
+            its = state["recipe"].get("name")
+            whole = f"a run of the same recipe fits: it is from {its}" if name in ("G", "G_ema") else ""
+            hint = whole or f"its generator alone may fit: --from {path}:G"
             raise EshiError(str(error), hint) from error
     return f"{path}{' (G alone)' if only_G else ''}, {state['images']:,} images"

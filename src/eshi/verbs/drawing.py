@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Annotated
 
 from eshi.ground.progress import note
-from eshi.verbs.gallery import Bare, Force, Out, Pixels, Run, Scale, Smooth, hang, points, said, sheet, style
+from eshi.verbs.gallery import PAINTED, Bare, Force, Out, Pixels, Run, Scale, Smooth, hang, points, said, sheet, style
 from eshi.verbs.verb import About, verb
 
 
@@ -29,7 +29,7 @@ class Drawn:
 
 @verb("draw", "eshi draw runs/first --count 64 --search 512")
 def draw(
-    run: Run,
+    run: Run = PAINTED,
     *,
     count: Annotated[int, About("how many")] = 64,
     seed: Annotated[

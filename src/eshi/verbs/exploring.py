@@ -8,6 +8,7 @@ from typing import Annotated, Any, Literal
 
 from eshi.ground.errors import EshiError
 from eshi.verbs.gallery import (
+    PAINTED,
     Bare,
     Face,
     Force,
@@ -23,7 +24,7 @@ from eshi.verbs.gallery import (
     said,
     sheet,
     style,
-)  # fmt: skip
+)
 from eshi.verbs.verb import About, settings, verb
 
 
@@ -46,7 +47,7 @@ class Swept:
 
 @verb("explore", "eshi sweep runs/first --dims 3,12,40")
 def sweep(
-    run: Run,
+    run: Run = PAINTED,
     *,
     dims: Annotated[
         int | str | Sequence[int],
@@ -93,7 +94,7 @@ class Walked:
 
 @verb("explore", "eshi walk runs/first --seeds 1,2,miku --even -o walk.webp")
 def walk(
-    run: Run,
+    run: Run = PAINTED,
     *,
     seeds: Annotated[
         Face | Sequence[Face], About("the faces on the way: seeds, names or .npy files", metavar="FACES")
@@ -192,7 +193,7 @@ class Directed:
 
 @verb("explore", "eshi directions runs/first")
 def directions(
-    run: Run,
+    run: Run = PAINTED,
     *,
     count: Annotated[int, About("drawings to learn from")] = 2000,
     seed: Annotated[Face, About("the face that the sheet shows", metavar="FACE")] = 7,
@@ -233,7 +234,7 @@ class Edited:
 
 @verb("explore", "eshi edit runs/first --seed miku --set hair=pink --set smile=+2")
 def edit(
-    run: Run,
+    run: Run = PAINTED,
     *,
     seed: Annotated[Face, About("the face: a seed, a name or a .npy file", metavar="FACE")] = 0,
     set: Annotated[
@@ -319,7 +320,7 @@ class Favourites:
 
 @verb("explore", "eshi favourites runs/first add 7 --name miku")
 def favourites(
-    run: Annotated[Path | str, About("a run folder")],
+    run: Annotated[Path | str, About("a run folder, or painted")] = PAINTED,
     what: Annotated[Literal["list", "add", "drop"], About("what to do with them")] = "list",
     face: Annotated[Face | None, About("to add: a seed or a .npy file")] = None,
     *,

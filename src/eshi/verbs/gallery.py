@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Annotated, Any, TypeAlias
 
 from eshi.ground.errors import EshiError
 from eshi.ground.progress import note
+from eshi.run.shipped import NAME, home
 from eshi.verbs.verb import About
 
 if TYPE_CHECKING:
@@ -32,7 +33,8 @@ else:  # what a command line can say; neither torch nor numpy is loaded for it
 
 LONGEST = 100  # characters of a name that is made of words
 
-Run = Annotated[Trained, About("a run folder or a checkpoint file")]
+PAINTED: str = NAME  # what a verb draws with where no run is named
+Run = Annotated[Trained, About("a run folder, a checkpoint file, or painted: the generator that comes along")]
 Out = Annotated[Path | str | None, About("the picture's file", "RUN/drawn/...", "-o --out", "FILE")]
 Scale = Annotated[int, About("show it so many times as large")]
 Smooth = Annotated[bool, About("enlarge softly, not in crisp squares")]
@@ -46,11 +48,7 @@ def beside(run: Trained, out: Path | str | None, *words: object, suffix: str = "
         return Path(out)
     if not isinstance(run, Path | str):
         return None
-    return home(Path(run)) / "drawn" / f"{slug(*words)}{suffix}"
-
-
-def home(run: Path) -> Path:
-    return run if run.is_dir() else run.parent
+    return home(run) / "drawn" / f"{slug(*words)}{suffix}"
 
 
 def slug(*words: object) -> str:

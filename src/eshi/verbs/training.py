@@ -107,7 +107,7 @@ def train(
     start: Annotated[
         Path | str | None,
         About(
-            "begin with the weights of another run or checkpoint; RUN:G takes its generator alone",
+            "begin with the weights of a run, a checkpoint or painted; RUN:G takes its generator alone",
             flag="--from",
             metavar="RUN",
         ),

@@ -1,0 +1,89 @@
+"""The generator that comes with eshi: it draws with no run in sight, and stands back behind one of its name."""
+
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from untrained import kept, made
+
+import eshi
+from eshi import recipe
+from eshi.cli import run as command
+from eshi.ground.errors import EshiError
+from eshi.run import checkpoint, shipped
+from eshi.run.logbook import log
+from eshi.training.loop import train
+
+
+@pytest.fixture(autouse=True)
+def nowhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def test_it_is_small_and_says_where_it_comes_from() -> None:
+    assert shipped.WEIGHTS.stat().st_size + shipped.DIRECTIONS.stat().st_size < 5_000_000
+    told = shipped.state()["shared"]
+    assert told["scores"][told["scores"]["ranked_by"]] > 0
+    assert "eshi paint" in told["credits"]
+
+
+def test_it_draws_with_no_run_in_sight(nowhere: Path) -> None:
+    drawn = eshi.draw(count=4)
+    assert drawn.out == Path("runs/painted/drawn/4-seed0.png")
+    assert drawn.step.startswith("painted, ")
+    assert np.ptp(drawn.images.reshape(4, -1), axis=1).min() > 100
+    assert eshi.edit(seed=7, set={"hair": "pink"}).out  # its directions came along
+    assert eshi.walk(seeds=[1, 2], frames=3).out
+    assert eshi.mix("painted", "1 + 2").out
+    assert eshi.favourites("painted", "add", 7, name="miku").favourites == {"miku": 7}
+    assert eshi.draw(seed="miku").numbers == ["miku"]
+    assert {path.name for path in nowhere.iterdir()} == {"runs"}
+
+
+def test_what_it_cannot_it_says(capsys: pytest.CaptureFixture) -> None:
+    for words in (["look", "painted"], ["draw", "--search", "9", "--count", "1"]):
+        assert command(words) == 2
+        said = capsys.readouterr().err
+        assert "the generator that comes with eshi has no D" in said
+        assert "--from painted" in said
+
+
+def test_a_run_of_its_name_comes_first(nowhere: Path) -> None:
+    Path("painted").mkdir()  # a folder that is no run, such as one of faces, is not meant
+    own = eshi.draw(count=1)
+    kept(made(), nowhere / "painted")
+    mine = eshi.draw("painted", count=1)
+    assert mine.out == Path("painted/drawn/1-seed0.png")
+    assert mine.images.shape != own.images.shape
+    assert eshi.draw(count=1).out == mine.out
+    shutil.copy(nowhere / "painted" / "last.pt", nowhere / "one.pt")
+    shutil.rmtree("painted")
+    shutil.move("one.pt", "painted")
+    assert eshi.draw("painted", count=1).step == "painted, 0 images"
+    np.testing.assert_array_equal(eshi.draw("painted", count=1).images, mine.images)
+
+
+def test_a_new_run_begins_with_it(faces: Path) -> None:
+    state = shipped.state()
+    still = recipe.parse(state["recipe"], ["images=2", "batch=2", "g_adam.lr=0", "judge.every=0", "ema=0"])
+    folder = train(faces, still, "run", start="painted")
+    taken = checkpoint.load(folder)["G"]
+    weights = [name for name in taken if not name.endswith(("mean", "var", "tracked"))]
+    assert all(torch.equal(state["G"][name], taken[name]) for name in weights)
+    assert "painted (G alone)" in log(folder)[0]["from"]
+    other = recipe.parse(still.as_dict(), ["generator.width=8"])
+    with pytest.raises(EshiError, match="G of painted does not fit") as raised:
+        train(faces, other, "other", start="painted")
+    assert state["recipe"]["name"] in raised.value.hint
+
+
+def test_16_bits_are_enough() -> None:
+    who = made()
+    state = {name: value.float() for name, value in shipped.halved(who.G.state_dict()).items()}
+    z = who.latents(range(50))
+    before = who.render(z)
+    who.G.load_state_dict(state)
+    assert np.abs(who.render(z).astype(int) - before).max() <= 2
