@@ -25,10 +25,9 @@ def nowhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 def test_it_is_small_and_says_where_it_comes_from() -> None:
     assert shipped.WEIGHTS.stat().st_size + shipped.DIRECTIONS.stat().st_size < 5_000_000
-    about = shipped.state()["about"]
-    assert {"recipe", "images", "scores", "learned_from"} <= set(about)
-    assert about["scores"]["fd_lite0"] > 0
-    assert "eshi paint" in about["learned_from"]
+    told = shipped.state()["shared"]
+    assert told["scores"][told["scores"]["ranked_by"]] > 0
+    assert "eshi paint" in told["credits"]
 
 
 def test_it_draws_with_no_run_in_sight(nowhere: Path) -> None:
@@ -83,10 +82,7 @@ def test_a_new_run_begins_with_it(faces: Path) -> None:
 
 def test_16_bits_are_enough() -> None:
     who = made()
-    whole = {"G": who.G.state_dict(), "recipe": who.recipe.as_dict(), "images": 0}
-    stored = shipped.cut(whole, {}, "")
-    assert stored.pop("about")
-    state = {name: torch.from_numpy(value).float() for name, value in stored.items()}
+    state = {name: value.float() for name, value in shipped.halved(who.G.state_dict()).items()}
     z = who.latents(range(50))
     before = who.render(z)
     who.G.load_state_dict(state)

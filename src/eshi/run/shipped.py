@@ -1,17 +1,18 @@
 """The generator that comes with eshi and draws painted faces: the word `painted` stands for it wherever a run does.
 
-It is a run that tools/painted.py cut: G alone, its weights in 16 bits, with its recipe, its scores and what it learned
-from. A run or checkpoint of that name here comes first; what is made of it lies in `runs/painted`.
+It is an export of a run, made by tools/painted.py: G alone in 16 bits, its recipe, its scores, what it learned from.
+A run or checkpoint of that name here comes first; what is made of it lies in `runs/painted`.
 """
 
-import json
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import numpy as np
+if TYPE_CHECKING:
+    from torch import Tensor
 
 NAME = "painted"
-WEIGHTS = Path(__file__).with_name("painted.npz")
+WEIGHTS = Path(__file__).with_name("painted.safetensors")
 DIRECTIONS = Path(__file__).with_name("painted-directions.npz")  # as eshi directions finds them
 HOME = Path("runs") / NAME
 CHECKPOINTS = ("best.pt", "last.pt")  # of a run: what draws, if there is one
@@ -32,20 +33,14 @@ def home(run: Path | str) -> Path:
 
 
 def state() -> dict[str, Any]:
-    """As a checkpoint has it; it has no D, and `about` says where it comes from."""
-    import torch
+    """As a checkpoint has it; it has no D, and `shared` says what it scored and what it learned from."""
+    from eshi.run import checkpoint
 
-    with np.load(WEIGHTS) as stored:
-        about: dict[str, Any] = json.loads(str(stored["about"]))
-        G = {name: torch.from_numpy(stored[name]) for name in stored.files if name != "about"}
-    G = {name: value.float() if value.dtype == torch.half else value for name, value in G.items()}
-    shared = {"scores": about["scores"], "credits": f"Nobody's pictures but eshi's own: {about['learned_from']}."}
-    return {"recipe": about["recipe"], "images": about["images"], "G": G, "about": about, "shared": shared}
+    found = checkpoint.load(WEIGHTS)
+    G = {name: value.float() if value.is_floating_point() else value for name, value in found["G"].items()}
+    return found | {"G": G}
 
 
-def cut(state: dict[str, Any], scores: dict[str, Any], learned_from: str) -> dict[str, np.ndarray]:
-    """What WEIGHTS holds, of a run's checkpoint. Only weights lose bits: a batch norm's statistics are few."""
-    G = state["G"] if state.get("G_ema") is None else state["G_ema"]
-    arrays = {name: value.half().numpy() if value.ndim > 1 else value.numpy() for name, value in G.items()}
-    about = {"recipe": state["recipe"], "images": state["images"], "scores": scores, "learned_from": learned_from}
-    return arrays | {"about": np.array(json.dumps(about))}
+def halved(G: Mapping[str, "Tensor"]) -> "dict[str, Tensor]":
+    """Only weights lose bits: the statistics of batch norms are few."""
+    return {name: value.half() if value.ndim > 1 else value for name, value in G.items()}

@@ -11,6 +11,7 @@ from typing import Any
 from eshi.artist import Artist
 from eshi.ground.errors import EshiError, near_miss
 from eshi.ground.registry import Registry
+from eshi.run.shipped import home
 from eshi.share.facts import facts
 
 TARGETS = Registry("export target", "eshi.share.export")  # a plugin may register its own
@@ -59,5 +60,5 @@ def usual(run: Path | str | Artist, ending: str) -> Path:
     if isinstance(run, Artist):
         raise EshiError("an artist in Python has no folder to export to", "say where: out=...")
     path = Path(run)
-    home, name = (path, path.resolve().name) if path.is_dir() else (path.parent, path.stem)
-    return home / "shared" / f"{name}{ending}"
+    name = path.resolve().name if path.is_dir() else path.stem
+    return home(path) / "shared" / f"{name}{ending}"
