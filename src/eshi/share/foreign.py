@@ -1,18 +1,17 @@
 """Checkpoints of other programs: names and shapes tell the layers, the layers become a recipe and our own state."""
 
-import math
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from eshi.ground.errors import EshiError
 from eshi.ground.registry import DISCRIMINATORS, GENERATORS
 from eshi.ground.schema import show
-from eshi.networks.prior import PRIORS
+from eshi.share.memory import remembered
 
 LEAVES = ("weight", "bias", "running_mean", "running_var", "num_batches_tracked")
 ROLES = re.compile(r"(net|model)?_?(g|d|gen|dis|disc|generator|discriminator|netg|netd)", re.IGNORECASE)
@@ -22,7 +21,7 @@ SAME = {1: (1, 0), 3: (1, 1), 5: (1, 2), 7: (1, 3)}
 DOWN = {2: (2, 0), 3: (2, 1), 4: (2, 1), 5: (3, 1), 6: (2, 2)}
 STEM = range(2, 10)  # px of the first map
 LEAST, MOST = 16, 1024  # px of a picture
-SHOWN = 128  # drawings that tell which rectifier and which prior
+DOUBTED = 0.3  # a trained one remembers to 0.01
 DEEPEST = 4  # dicts inside one another
 EXPECTED = (
     "eshi knows chains of (transposed) convolutions, linear layers and batch norms, up from a latent or down to D's"
@@ -68,11 +67,14 @@ class Found:
     part: dict[str, Any]
     state: dict[str, Tensor]
     name: str  # where in the file
+    doubt: float = 0.0  # how far its batch norms' memory lies from what they are shown
 
     @property
     def layout(self) -> str:
-        prior = f", prior {self.part['prior']}" if "prior" in self.part else ""
-        return f"{self.part['name']}, {self.size} px{prior}" + (f" ({self.name})" if self.name else "")
+        words = [self.part["name"], f"{self.size} px", f"prior {self.part['prior']}" if "prior" in self.part else ""]
+        if self.doubt > DOUBTED:
+            words.append("though its batch norms remember other maps: a layer may be another than it seems")
+        return ", ".join(filter(None, words)) + (f" ({self.name})" if self.name else "")
 
 
 def networks_in(raw: Any, prior: str = "") -> tuple[Found | None, Found | None]:
@@ -188,45 +190,18 @@ def generator(found: list[Layer], name: str, prior: str) -> Found:
     weight = found[0].weight
     latent = weight.shape[1] if weight.ndim == 2 else weight.shape[0]
     count = found[-1].weight.shape[0] if found[-1].text.startswith("transposed") else found[-1].weight.shape[1]
-    texts, prior = remembered(found, latent, side, prior)
-    usual = {"name": "dcgan", "latent": latent, "width": count, "prior": prior}
-    candidates = [usual | {"stem": stem, "last": last} for stem in ("conv", "linear") for last in (2, 3)]
-    candidates.append({"name": "chain", "latent": latent, "prior": prior, "layers": texts})
-    return fitted(GENERATORS, candidates, found, side, name, only_last=texts != [one.text for one in found])
-
-
-def remembered(found: list[Layer], latent: int, side: int, prior: str) -> tuple[list[str], str]:
-    """The layers' texts and the prior. No weight tells which rectifier was there, nor whence the latents came, but each
-    batch norm remembers what it saw: of all combinations the one that shows it the same again."""
-    priors = [prior] if prior else list(PRIORS)
-    ways = [[one.text.replace(" relu", f" {word}") for one in found] for word in ("relu", "leaky")]
-    if not any(layer.norm for layer in found):
-        return ways[0], priors[0]
-    odd = {}
-    for number, texts in enumerate(ways):
-        for name in priors:
-            part = {"name": "chain", "latent": latent, "prior": name, "layers": texts}
-            odd[number, name] = surprise(fitted(GENERATORS, [part], found, side, "", True))
-    number, name = min(odd, key=lambda way: odd[way])
-    return ways[number], name
-
-
-@torch.no_grad()
-def surprise(found: Found) -> float:
-    """How far what each batch norm is shown lies from what it remembers: in deviations, and in logarithms of them."""
-    G = GENERATORS.build(found.part, size=(found.size, found.size)).eval()
-    G.load_state_dict(found.state)
-    x, total = G.draw(SHOWN, seed=0), 0.0
-    for layer in G.layers:
-        if isinstance(layer, nn.BatchNorm1d | nn.BatchNorm2d):
-            assert layer.running_mean is not None
-            assert layer.running_var is not None
-            deviation, mean = torch.std_mean(x, [axis for axis in range(x.ndim) if axis != 1])
-            usual = layer.running_var.clamp_min(0).sqrt() + layer.eps
-            off = (mean - layer.running_mean) / usual, torch.log((deviation + layer.eps) / usual)
-            total += sum(float(one.square().mean()) for one in off)
-        x = layer(x)
-    return total if math.isfinite(total) else math.inf
+    texts = [one.text for one in found]
+    chain = {"name": "chain", "latent": latent, "prior": prior or "normal", "layers": texts}
+    known, doubt = fitted(GENERATORS, [chain], found, side, name), 0.0
+    if any(layer.norm for layer in found):
+        prior, words, doubt = remembered(known.part, known.state, side, prior)
+        word = iter(words)
+        chain |= {"prior": prior, "layers": [re.sub(" relu", lambda _: f" {next(word)}".rstrip(), t) for t in texts]}
+    usual = {"name": "dcgan", "latent": latent, "width": count, "prior": chain["prior"]}
+    own = [usual | {"stem": stem, "last": last} for stem in ("conv", "linear") for last in (2, 3)]
+    known = fitted(GENERATORS, [*(own if chain["layers"] == texts else []), chain], found, side, name)
+    known.doubt = doubt
+    return known
 
 
 def first(layer: Layer, found: list[Layer], maps: int, side: int) -> tuple[int, int]:
@@ -302,9 +277,7 @@ def discriminator(found: list[Layer], name: str, size: int) -> Found:
     return fitted(DISCRIMINATORS, candidates, found, own, name)
 
 
-def fitted(
-    registry: Any, candidates: list[dict[str, Any]], found: list[Layer], size: int, name: str, only_last: bool = False
-) -> Found:
+def fitted(registry: Any, candidates: list[dict[str, Any]], found: list[Layer], size: int, name: str) -> Found:
     """The first of the candidates that has the same weights in the same order: a family of eshi's own, or a chain."""
     tensors = [
         tensor
@@ -313,7 +286,7 @@ def fitted(
         if tensor is not None
     ]
     why = ""
-    if only_last or any(layer.bent_first for layer in found):  # as eshi's own families never have it
+    if any(layer.bent_first for layer in found):  # as eshi's own families never have it
         candidates = candidates[-1:]
     for part in candidates:
         try:
