@@ -2,6 +2,7 @@
 
 import itertools
 import json
+import os
 import re
 import struct
 import sys
@@ -579,3 +580,28 @@ def test_words_that_would_be_markup_stay_words(run: Path, tmp_path: Path) -> Non
 def test_another_layout_is_not_passed_off_as_the_examples(name: str, tmp_path: Path) -> None:
     refused(lambda: eshi.export(artist(name), to="pytorch", out=tmp_path / "x.pth"), "not built as", "safetensors")
     assert not list(tmp_path.iterdir())
+
+
+REAL = {  # file -> what it is of
+    "anigan32_generator.pt": ("G", {"name": "dcgan", "width": 32, "prior": "normal"}),
+    "celeba32_generator_legacy.pt": ("G", {"name": "chain", "prior": "symmetric"}),
+    "anigan32_discriminator.pt": ("D", {"name": "chain"}),
+    "callifrey64_Dnet_390.pth": ("D", {"name": "chain"}),
+}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", REAL)
+def test_real_checkpoints_of_others(name: str, tmp_path: Path) -> None:
+    if not (home := os.environ.get("ESHI_DATA")) or not (Path(home) / "checkpoints" / name).exists():
+        pytest.skip("ESHI_DATA names no folder with checkpoints of others")
+    which, part = REAL[name]
+    found = eshi.import_(Path(home) / "checkpoints" / name, out=tmp_path / "run")
+    assert found.draws == (which == "G")
+    assert "remember" not in found.parts[0]
+    who = Artist.load(found.run)
+    assert (who.recipe.generator if which == "G" else who.recipe.discriminator).items() >= part.items()
+    if which == "G":
+        file = eshi.export(found.run, to="onnx", out=tmp_path / "face.onnx").out
+        back, z = Artist.load(eshi.import_(file, out=tmp_path / "back").run), who.G.draw(8, 0)
+        torch.testing.assert_close(back.G(z), who.G(z), rtol=0, atol=1e-5)
