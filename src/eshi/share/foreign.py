@@ -9,8 +9,9 @@ import torch
 from torch import Tensor
 
 from eshi.ground.errors import EshiError
+from eshi.ground.figures import printable
 from eshi.ground.registry import DISCRIMINATORS, GENERATORS
-from eshi.ground.schema import show
+from eshi.ground.schema import BRIEF, show
 from eshi.share.memory import remembered
 
 LEAVES = ("weight", "bias", "running_mean", "running_var", "num_batches_tracked")
@@ -113,7 +114,7 @@ def states(value: Any, name: str = "", depth: int = 0, met: set[int] | None = No
     weights = {key: one for key, one in words.items() if isinstance(one, Tensor) and "." in key}
     if any(key.endswith(".weight") for key in weights):
         for part, state in separated(weights):
-            yield f"{name}.{part}".strip("."), state
+            yield printable(f"{name}.{part}".strip("."))[:BRIEF], state
         return
     for key, one in words.items():
         yield from states(one, f"{name}.{key}".strip("."), depth + 1, met)
@@ -135,18 +136,21 @@ def layers(state: State) -> list[Layer]:
         name, _, leaf = key.rpartition(".")
         if leaf not in LEAVES:
             raise Misfit(f"{show(key)} is nothing that these layers have: {', '.join(LEAVES)}")
+        if not tensor.is_floating_point() and leaf != LEAVES[-1]:
+            raise Misfit(f"{show(key)} holds {tensor.dtype}, where numbers with a point were expected")
         groups.setdefault(name, {})[leaf] = tensor
     found: list[Layer] = []
+    before = ""  # the name of the layer that a norm would belong to
     for name, its in groups.items():
         if "running_mean" in its or "running_var" in its:
             if not found or found[-1].norm or not its.keys() >= {"running_mean", "running_var"}:
                 raise Misfit(f"the batch norm {show(name)} stands behind no layer of its own")
-            count = len(its["running_mean"])
+            count = its["running_mean"].numel() if "running_mean" in its else 0
             if any(one.shape != (count,) for leaf, one in its.items() if leaf != LEAVES[-1]):
                 raise Misfit(f"the batch norm {show(name)} has parts of different lengths")
             usual = {"weight": torch.ones(count), "bias": torch.zeros(count)}  # of one that learns none
             found[-1].norm = usual | {leaf: its[leaf] for leaf in LEAVES[:4] if leaf in its}
-            found[-1].bent_first = gap(found[-1].name, name) > 1
+            found[-1].bent_first = gap(before, name) > 1
         elif "weight" not in its or its["weight"].ndim not in (2, 4):
             told = shape(its["weight"]) if "weight" in its else "missing"
             raise Misfit(
@@ -154,9 +158,10 @@ def layers(state: State) -> list[Layer]:
             )
         else:
             bias = its.get("bias")
+            before = name
             if bias is not None and bias.ndim != 1:
                 raise Misfit(f"the bias of {show(name)} is {shape(bias)}, where one number a map was expected")
-            found.append(Layer(name, its["weight"], bias))
+            found.append(Layer(printable(name)[:BRIEF], its["weight"], bias))
     if len(found) < 2:
         raise Misfit(f"it has {len(found)} layers, where two or more were expected")
     return found

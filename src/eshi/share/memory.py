@@ -10,11 +10,12 @@ from torch import Tensor, nn
 from eshi.ground.registry import GENERATORS
 from eshi.networks.prior import PRIORS
 
-COUNT = 128  # drawings that are looked at
+COUNT, PIXELS = 128, 2**19  # drawings that are looked at, and of large ones so many pixels
 RECTIFIERS = ("relu", "leaky", "")  # "": none
 CLEAR = 2.0  # times nearer than the usual has to be what overrules it
 UNSURE = 0.02  # of a surprise, from so few drawings
 MANY = 81  # ways that are followed at once, where no norm decides between them
+NORMS = (nn.BatchNorm1d, nn.BatchNorm2d)
 Way = tuple[str, ...]  # the prior, then a rectifier for each place
 
 
@@ -26,24 +27,23 @@ def remembered(
     shown then: 0.01 is usual, 1 a deviation. With a `prior` that one is believed."""
     G = GENERATORS.build(part, size=(size, size)).eval()
     G.load_state_dict(state)
-    ways: dict[Way, Tensor] = {
-        (name,): PRIORS[name].draw(COUNT, G.latent, 0) for name in ([prior] if prior else PRIORS)
-    }
-    worst = 0.0
-    for layer in G.layers:
+    count = max(2, min(COUNT, PIXELS // size**2))
+    priors = [prior] if prior else list(PRIORS)
+    ways: dict[Way, Tensor] = {(name,): PRIORS[name].draw(count, G.latent, 0) for name in priors}
+    worst, last = 0.0, max(i for i, layer in enumerate(G.layers) if isinstance(layer, NORMS))
+    for layer in G.layers[: last + 1]:
         if isinstance(layer, nn.ReLU):
             words = RECTIFIERS if len(ways) * len(RECTIFIERS) <= MANY else RECTIFIERS[:1]
             ways = {(*way, word): bent(x, word) for way, x in ways.items() for word in words}
             continue
-        if isinstance(layer, nn.BatchNorm1d | nn.BatchNorm2d):
+        if isinstance(layer, NORMS):
             way, off = nearest({way: surprise(layer, x) for way, x in ways.items()})
             ways, worst = {way: ways[way]}, max(worst, off)
         ways = {way: layer(x) for way, x in ways.items()}
-    way = next(iter(ways))  # in what no norm decides, the first: as usual
-    words = list(way[1:])
-    if len(ways) > 1 and words:  # the last rectifier is as the one before
-        words[-1] = next((word for word in reversed(words[:-1]) if word), RECTIFIERS[0])
-    return way[0], words, worst
+    way = next(iter(ways))
+    more = sum(isinstance(layer, nn.ReLU) for layer in G.layers) - len(way[1:])
+    before = next((word for word in reversed(way[1:]) if word), RECTIFIERS[0])  # behind the last norm, as before it
+    return way[0], [*way[1:], *[before] * more], worst
 
 
 def bent(x: Tensor, word: str) -> Tensor:
