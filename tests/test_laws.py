@@ -27,7 +27,7 @@ judging     metrics features judge guard watch compare
 pages       page curves chart lapse origin headline faces run
 training    losses augment ranks team pupils learn start course loop
 explore     film features measures expression directions *
-share       facts safetensors foreign intake plan packed * export
+share       facts wire model safetensors onnx memory foreign intake plan packed * export
 verbs       verb gallery * demo
 studio      ask manners place feed jobs watch state pages form  home wall trainings  server serve
 cli         completion parser commands

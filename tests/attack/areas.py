@@ -14,6 +14,7 @@ from attack import (
     names,
     pictures,
     recipes,
+    shares,
     shells,
     texts,
 )  # fmt: skip
@@ -32,6 +33,7 @@ AREAS: dict[str, Callable[[random.Random], Iterator[Case]]] = {
     "favourites": texts.named,
     "latents": texts.latents,
     "caches": caches.cases,
+    "shares": shares.cases,
     "boorus": boorus.cases,
     "shells": shells.cases,
 }

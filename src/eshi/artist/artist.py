@@ -78,6 +78,11 @@ class Artist:
             raise EshiError("this checkpoint holds no D, only G", "take the run's own last.pt, or an export with D")
         return self.D
 
+    @property
+    def draws(self) -> bool:
+        """Is there a G at all? An imported discriminator comes without."""
+        return not isinstance(self.G, Absent)
+
     def favourites(self) -> points.Favourites:
         return points.favourites(self.home) if self.home else {}
 

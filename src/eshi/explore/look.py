@@ -11,10 +11,13 @@ from torch import Tensor, nn
 
 from eshi.artist import Artist, Latent
 from eshi.explore.features import layers, maps
+from eshi.gather.faceset import faceset
 from eshi.ground import image, sheet
 from eshi.ground.errors import EshiError
 from eshi.ground.sheet import PLAIN, Style
 from eshi.networks.contracts import Discriminator
+
+MOST = 8  # faces that are looked at, where nobody says which
 
 
 @dataclass
@@ -27,18 +30,20 @@ class Look:
     maps: list[np.ndarray]
     guided: np.ndarray
     units: list[int]
-    dropped: np.ndarray
+    dropped: np.ndarray | None  # by a discriminator alone there is nothing to drop from
     lost: list[int]  # the maps of G that were dropped, the most changing first
 
     def sheets(self, style: Style = PLAIN) -> dict[str, np.ndarray]:
         layers = [f"layer {i + 1}" for i in range(len(self.maps))]
         units, lost = [f"unit {unit}" for unit in self.units], [f"without {one}" for one in self.lost]
-        return {
+        sheets = {
             "filters": sheet.sheet(Style(8).enlarged(self.filters), style=style),
             "maps": sheet.table(self.maps, layers, style=style),
-            "guided": sheet.table(list(self.guided), ["drawn", *units], style=style),
-            "dropped": sheet.table(list(self.dropped), ["drawn", *lost], style=style),
+            "guided": sheet.table(list(self.guided), ["seen", *units], style=style),
         }
+        if self.dropped is not None:
+            sheets["dropped"] = sheet.table(list(self.dropped), ["drawn", *lost], style=style)
+        return sheets
 
 
 def look(
@@ -47,21 +52,30 @@ def look(
     units: int = 8,
     layer: int = -2,
     drop: list[int] | None = None,
+    on: Path | str | None = None,
 ) -> Look:
-    """`layer` of G is where maps are dropped, counted from 0 or from the end; without `drop`, those that tell most."""
+    """`layer` of G is where maps are dropped, counted from 0 or from the end; without `drop`, those that tell most. D
+    looks at the drawings, or at faces `on` the disk: a discriminator without a G can see nothing else."""
     who = Artist.of(run)
-    D, z = who.critic, who.latents(range(8) if points is None else points)
+    D = who.critic
+    z = who.latents(range(8) if points is None else points) if on is None or who.draws else None
+    if on is not None:
+        found = faceset(Path(on), who.recipe.width_height, holdout=0)
+        faces = np.ascontiguousarray(found.images[: MOST if points is None else len(points)])
+        seen = who.engine.put(faces)
+    elif z is not None:
+        faces, seen = who.render(z), who.drawn(z)
     filters: Tensor = layers(D)[0].weight.detach()  # type: ignore[operator]
     if filters.ndim != 4 or filters.shape[1] != 3:
         raise EshiError("D's first layer does not look at colours", "filters can be shown only of a D that does")
     weights = filters.permute(0, 2, 3, 1).cpu().numpy()
     reach = np.abs(weights).max((1, 2, 3), keepdims=True) + 1e-12
-    chosen, guided = backpropagated(D, who.drawn(z), units)
-    faces = who.render(z)
-    lost, dropped = without(who, z, layer, drop, units)
+    chosen, guided = backpropagated(D, seen, units)
+    lost, dropped = ([], None) if z is None else without(who, z, layer, drop, units)
     return Look(
-        image.pixels(weights / reach), activations(D, faces[0], who.drawn(z[:1]), units),
-        np.concatenate([faces[None], guided]), chosen, np.concatenate([faces[None], dropped]), lost,
+        image.pixels(weights / reach), activations(D, faces[0], seen[:1], units),
+        np.concatenate([faces[None], guided]), chosen,
+        None if dropped is None or z is None else np.concatenate([who.render(z)[None], dropped]), lost,
     )  # fmt: skip
 
 

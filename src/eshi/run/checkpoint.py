@@ -77,7 +77,7 @@ def opened(file: Path, old: bool = False) -> Any:
     except RecursionError:  # nested as no run nests
         usual = False
     if not usual:
-        raise EshiError(f"{file} holds tensors that are sparse or have no values", "a run's are plain ones")
+        raise EshiError(f"{file} holds tensors that are sparse or have no values", "a run's have one for each place")
     return state
 
 

@@ -1,18 +1,18 @@
 """Checkpoints of other programs: names and shapes tell the layers, the layers become a recipe and our own state."""
 
-import math
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from eshi.ground.errors import EshiError
+from eshi.ground.figures import printable
 from eshi.ground.registry import DISCRIMINATORS, GENERATORS
-from eshi.ground.schema import show
-from eshi.networks.prior import PRIORS
+from eshi.ground.schema import BRIEF, show
+from eshi.share.memory import remembered
 
 LEAVES = ("weight", "bias", "running_mean", "running_var", "num_batches_tracked")
 ROLES = re.compile(r"(net|model)?_?(g|d|gen|dis|disc|generator|discriminator|netg|netd)", re.IGNORECASE)
@@ -22,7 +22,7 @@ SAME = {1: (1, 0), 3: (1, 1), 5: (1, 2), 7: (1, 3)}
 DOWN = {2: (2, 0), 3: (2, 1), 4: (2, 1), 5: (3, 1), 6: (2, 2)}
 STEM = range(2, 10)  # px of the first map
 LEAST, MOST = 16, 1024  # px of a picture
-SHOWN = 128  # drawings that tell which rectifier and which prior
+DOUBTED = 0.3  # a trained one remembers to 0.01
 DEEPEST = 4  # dicts inside one another
 EXPECTED = (
     "eshi knows chains of (transposed) convolutions, linear layers and batch norms, up from a latent or down to D's"
@@ -68,11 +68,14 @@ class Found:
     part: dict[str, Any]
     state: dict[str, Tensor]
     name: str  # where in the file
+    doubt: float = 0.0  # how far its batch norms' memory lies from what they are shown
 
     @property
     def layout(self) -> str:
-        prior = f", prior {self.part['prior']}" if "prior" in self.part else ""
-        return f"{self.part['name']}, {self.size} px{prior}" + (f" ({self.name})" if self.name else "")
+        words = [self.part["name"], f"{self.size} px", f"prior {self.part['prior']}" if "prior" in self.part else ""]
+        if self.doubt > DOUBTED:
+            words.append("though its batch norms remember other maps: a layer may be another than it seems")
+        return ", ".join(filter(None, words)) + (f" ({self.name})" if self.name else "")
 
 
 def networks_in(raw: Any, prior: str = "") -> tuple[Found | None, Found | None]:
@@ -111,7 +114,7 @@ def states(value: Any, name: str = "", depth: int = 0, met: set[int] | None = No
     weights = {key: one for key, one in words.items() if isinstance(one, Tensor) and "." in key}
     if any(key.endswith(".weight") for key in weights):
         for part, state in separated(weights):
-            yield f"{name}.{part}".strip("."), state
+            yield printable(f"{name}.{part}".strip("."))[:BRIEF], state
         return
     for key, one in words.items():
         yield from states(one, f"{name}.{key}".strip("."), depth + 1, met)
@@ -133,18 +136,21 @@ def layers(state: State) -> list[Layer]:
         name, _, leaf = key.rpartition(".")
         if leaf not in LEAVES:
             raise Misfit(f"{show(key)} is nothing that these layers have: {', '.join(LEAVES)}")
+        if not tensor.is_floating_point() and leaf != LEAVES[-1]:
+            raise Misfit(f"{show(key)} holds {tensor.dtype}, where numbers with a point were expected")
         groups.setdefault(name, {})[leaf] = tensor
     found: list[Layer] = []
+    before = ""  # the name of the layer that a norm would belong to
     for name, its in groups.items():
         if "running_mean" in its or "running_var" in its:
             if not found or found[-1].norm or not its.keys() >= {"running_mean", "running_var"}:
                 raise Misfit(f"the batch norm {show(name)} stands behind no layer of its own")
-            count = len(its["running_mean"])
+            count = its["running_mean"].numel() if "running_mean" in its else 0
             if any(one.shape != (count,) for leaf, one in its.items() if leaf != LEAVES[-1]):
                 raise Misfit(f"the batch norm {show(name)} has parts of different lengths")
             usual = {"weight": torch.ones(count), "bias": torch.zeros(count)}  # of one that learns none
             found[-1].norm = usual | {leaf: its[leaf] for leaf in LEAVES[:4] if leaf in its}
-            found[-1].bent_first = gap(found[-1].name, name) > 1
+            found[-1].bent_first = gap(before, name) > 1
         elif "weight" not in its or its["weight"].ndim not in (2, 4):
             told = shape(its["weight"]) if "weight" in its else "missing"
             raise Misfit(
@@ -152,9 +158,10 @@ def layers(state: State) -> list[Layer]:
             )
         else:
             bias = its.get("bias")
+            before = name
             if bias is not None and bias.ndim != 1:
                 raise Misfit(f"the bias of {show(name)} is {shape(bias)}, where one number a map was expected")
-            found.append(Layer(name, its["weight"], bias))
+            found.append(Layer(printable(name)[:BRIEF], its["weight"], bias))
     if len(found) < 2:
         raise Misfit(f"it has {len(found)} layers, where two or more were expected")
     return found
@@ -188,45 +195,18 @@ def generator(found: list[Layer], name: str, prior: str) -> Found:
     weight = found[0].weight
     latent = weight.shape[1] if weight.ndim == 2 else weight.shape[0]
     count = found[-1].weight.shape[0] if found[-1].text.startswith("transposed") else found[-1].weight.shape[1]
-    texts, prior = remembered(found, latent, side, prior)
-    usual = {"name": "dcgan", "latent": latent, "width": count, "prior": prior}
-    candidates = [usual | {"stem": stem, "last": last} for stem in ("conv", "linear") for last in (2, 3)]
-    candidates.append({"name": "chain", "latent": latent, "prior": prior, "layers": texts})
-    return fitted(GENERATORS, candidates, found, side, name, only_last=texts != [one.text for one in found])
-
-
-def remembered(found: list[Layer], latent: int, side: int, prior: str) -> tuple[list[str], str]:
-    """The layers' texts and the prior. No weight tells which rectifier was there, nor whence the latents came, but each
-    batch norm remembers what it saw: of all combinations the one that shows it the same again."""
-    priors = [prior] if prior else list(PRIORS)
-    ways = [[one.text.replace(" relu", f" {word}") for one in found] for word in ("relu", "leaky")]
-    if not any(layer.norm for layer in found):
-        return ways[0], priors[0]
-    odd = {}
-    for number, texts in enumerate(ways):
-        for name in priors:
-            part = {"name": "chain", "latent": latent, "prior": name, "layers": texts}
-            odd[number, name] = surprise(fitted(GENERATORS, [part], found, side, "", True))
-    number, name = min(odd, key=lambda way: odd[way])
-    return ways[number], name
-
-
-@torch.no_grad()
-def surprise(found: Found) -> float:
-    """How far what each batch norm is shown lies from what it remembers: in deviations, and in logarithms of them."""
-    G = GENERATORS.build(found.part, size=(found.size, found.size)).eval()
-    G.load_state_dict(found.state)
-    x, total = G.draw(SHOWN, seed=0), 0.0
-    for layer in G.layers:
-        if isinstance(layer, nn.BatchNorm1d | nn.BatchNorm2d):
-            assert layer.running_mean is not None
-            assert layer.running_var is not None
-            deviation, mean = torch.std_mean(x, [axis for axis in range(x.ndim) if axis != 1])
-            usual = layer.running_var.clamp_min(0).sqrt() + layer.eps
-            off = (mean - layer.running_mean) / usual, torch.log((deviation + layer.eps) / usual)
-            total += sum(float(one.square().mean()) for one in off)
-        x = layer(x)
-    return total if math.isfinite(total) else math.inf
+    texts = [one.text for one in found]
+    chain = {"name": "chain", "latent": latent, "prior": prior or "normal", "layers": texts}
+    known, doubt = fitted(GENERATORS, [chain], found, side, name), 0.0
+    if any(layer.norm for layer in found):
+        prior, words, doubt = remembered(known.part, known.state, side, prior)
+        word = iter(words)
+        chain |= {"prior": prior, "layers": [re.sub(" relu", lambda _: f" {next(word)}".rstrip(), t) for t in texts]}
+    usual = {"name": "dcgan", "latent": latent, "width": count, "prior": chain["prior"]}
+    own = [usual | {"stem": stem, "last": last} for stem in ("conv", "linear") for last in (2, 3)]
+    known = fitted(GENERATORS, [*(own if chain["layers"] == texts else []), chain], found, side, name)
+    known.doubt = doubt
+    return known
 
 
 def first(layer: Layer, found: list[Layer], maps: int, side: int) -> tuple[int, int]:
@@ -302,9 +282,7 @@ def discriminator(found: list[Layer], name: str, size: int) -> Found:
     return fitted(DISCRIMINATORS, candidates, found, own, name)
 
 
-def fitted(
-    registry: Any, candidates: list[dict[str, Any]], found: list[Layer], size: int, name: str, only_last: bool = False
-) -> Found:
+def fitted(registry: Any, candidates: list[dict[str, Any]], found: list[Layer], size: int, name: str) -> Found:
     """The first of the candidates that has the same weights in the same order: a family of eshi's own, or a chain."""
     tensors = [
         tensor
@@ -313,7 +291,7 @@ def fitted(
         if tensor is not None
     ]
     why = ""
-    if only_last or any(layer.bent_first for layer in found):  # as eshi's own families never have it
+    if any(layer.bent_first for layer in found):  # as eshi's own families never have it
         candidates = candidates[-1:]
     for part in candidates:
         try:

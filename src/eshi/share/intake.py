@@ -1,23 +1,26 @@
 """In: a file from elsewhere becomes a run that draws, is judged, exported and gone on from."""
 
+import json
 import re
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
+
+import torch
 
 from eshi import recipe
 from eshi.artist.artist import trained
 from eshi.ground import files
 from eshi.ground.errors import EshiError
 from eshi.ground.figures import printable
+from eshi.ground.registry import GENERATORS
 from eshi.networks.prior import PRIORS
 from eshi.recipe import Recipe
 from eshi.run import checkpoint, tensorfile
 from eshi.run.folder import Run
-from eshi.share import foreign
+from eshi.share import foreign, model, onnx
 
 NEW = {"step": 0, "images": 0, "seconds": 0.0, "faces": "", "rollbacks": []}
-OWN = ("G", "D", "G_ema")  # of a run's parts, those that outlive it
 
 
 @dataclass
@@ -37,7 +40,7 @@ def take_in(file: Path | str, out: Path | str | None = None, prior: str = "") ->
     folder = Path(out) if out is not None else Path("runs") / called(file)
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
         raise EshiError(f"{folder} is there already", "choose another place for the run with -o")
-    found, state, parts = known(file) or learned(file, prior)
+    found, state, parts = modelled(file) if file.suffix == onnx.SUFFIX else known(file) or learned(file, prior)
     trained(
         found, {name: state[name] for name in "GD" if state[name] is not None}, file
     )  # whatever is amiss is told now
@@ -66,6 +69,27 @@ def known(file: Path) -> tuple[Recipe, dict[str, Any], list[str]] | None:
     kept = {"G": state.get("G_ema") or state["G"], "D": state.get("D"), "shared": state["shared"]}
     told = [f"{name}: as eshi exported it" for name in "GD" if kept[name] is not None]
     return found, NEW | {"images": state["images"]} | kept, told
+
+
+def modelled(file: Path) -> tuple[Recipe, dict[str, Any], list[str]]:
+    """An ONNX export of eshi's own. Its batch norms were folded away; in the run they add what is left of them."""
+    if file.stat().st_size > tensorfile.LARGEST:
+        raise EshiError(f"{file} has more than {tensorfile.LARGEST:,} bytes", "no generator of eshi's is as large")
+    try:
+        _, weights, words = model.read(file.read_bytes())
+        facts = json.loads(words[checkpoint.FACTS])
+        found = recipe.parse(facts["recipe"], where=f"the recipe in {file}").check(recipe.SIZED)
+        if facts["format"] > checkpoint.FORMAT:
+            raise ValueError("it was written by a newer eshi")
+        images, shared = int(facts["images"]), dict(facts["shared"])
+    except (ValueError, KeyError, TypeError, OverflowError, RecursionError) as error:
+        what = f"cannot import {file}: {' '.join(str(error).split())[:200]}"
+        raise EshiError(what, "of ONNX, eshi takes back what eshi export wrote") from error
+    with torch.device("meta"):
+        outline = GENERATORS.build(found.generator, size=found.width_height)
+    state = onnx.unfolded(outline, weights)
+    told = ["G: as eshi exported it, its batch norms folded", "D: none in it"]
+    return found, NEW | {"images": images, "G": state, "D": None, "shared": shared}, told
 
 
 def learned(file: Path, prior: str) -> tuple[Recipe, dict[str, Any], list[str]]:

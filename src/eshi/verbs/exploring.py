@@ -361,6 +361,7 @@ def look(
     drop: Annotated[
         int | str | Sequence[int] | None, About("maps to drop: 3,17", "those that tell most", metavar="MAPS")
     ] = None,
+    on: Annotated[Path | str | None, About("faces for D to look at", "the drawings", metavar="FACES")] = None,
     out: Annotated[Path | str | None, About("the folder of the pictures", "RUN/drawn/look", "-o --out", "DIR")] = None,
     scale: Scale = 1,
     smooth: Smooth = False,
@@ -373,7 +374,7 @@ def look(
 
     shown = style(scale, smooth, bare)
     dropped = None if drop is None else numbers(drop, "--drop")
-    sheets = look(run, points(seeds), units, layer, dropped).sheets(shown)
+    sheets = look(run, points(seeds), units, layer, dropped, on).sheets(shown)
     home, named = beside(run, out, "look", suffix=""), out is not None
     files = [hang(partial(image.save, one), home and home / f"{key}.png", force, named) for key, one in sheets.items()]
     return Looked([file for file in files if file], sheets)
