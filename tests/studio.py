@@ -4,6 +4,7 @@ import http.client
 import json
 import struct
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -45,6 +46,35 @@ class Client:
     def read(self, answer: tuple[int, dict[str, str], bytes]) -> tuple[int, Any]:
         status, headers, body = answer
         return status, json.loads(body) if headers.get("content-type") == "application/json" else body
+
+
+class News:
+    """What a page hears."""
+
+    def __init__(self, client: Client):
+        self.told: list[tuple[str, Any]] = []
+        self.line = http.client.HTTPConnection("127.0.0.1", client.port, timeout=30)
+        self.line.request("GET", "/api/news", headers={"Host": client.host, "Cookie": client.cookie})
+        self.answer = self.line.getresponse()
+        assert self.answer.getheader("Content-Type") == "text/event-stream"
+        threading.Thread(target=self.listen, daemon=True).start()
+
+    def listen(self) -> None:
+        kind = ""
+        for line in self.answer:
+            words = line.decode().strip()
+            if words.startswith("event: "):
+                kind = words[7:]
+            elif words.startswith("data: "):
+                self.told.append((kind, json.loads(words[6:])))
+
+    def wait(self, fits: Any, seconds: float = 20) -> Any:
+        end = time.monotonic() + seconds
+        while time.monotonic() < end:
+            if found := next((told for told in self.told if fits(*told)), None):
+                return found[1]
+            time.sleep(0.02)
+        raise AssertionError(self.told)
 
 
 def unpacked(bundle: bytes) -> tuple[Any, list[bytes]]:

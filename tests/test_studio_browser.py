@@ -24,7 +24,7 @@ import eshi
 from eshi.gather import catalogue, verdicts
 from eshi.ground import image
 from eshi.run import logbook
-from eshi.run.folder import trainer
+from eshi.run.logbook import trainer
 
 pytestmark = pytest.mark.slow
 MANY = 10_000

@@ -281,6 +281,13 @@ def test_other_machines_need_a_password(home: Path) -> None:
         assert client.raw("GET", "/", headers={"Cookie": headers["set-cookie"].split(";")[0]})[0] == 200
 
 
+def test_the_folder_itself_is_called_by_a_dot(home: Path) -> None:
+    place = Place.of(home / "in" / "faces")
+    assert place.things() == {".": "faces"}
+    assert place.inside(".") == place.root
+    assert Place.of(home / "in").name(home.resolve() / "in" / "faces") == "faces"
+
+
 def test_which_names_are_ours() -> None:
     mine = Manners("0.0.0.0", 80)
     assert all(mine.known_host(host) for host in ("127.0.0.1", "127.0.0.1:80", "192.168.1.7:80", "[::1]:80"))

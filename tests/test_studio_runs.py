@@ -13,7 +13,7 @@ from studio import Client, studio
 from untrained import SMALL, kept, made
 
 from eshi.run import logbook
-from eshi.run.folder import trainer
+from eshi.run.logbook import trainer
 
 TINY = dict(word.split("=", 1) for word in SMALL) | {"judge.every": 0, "every.save": 1, "every.sample": 800}
 

@@ -16,7 +16,6 @@ from eshi.ground.errors import EshiError
 from eshi.recipe import Recipe
 from eshi.run import checkpoint, logbook
 
-PID = ".pid"  # whose the lock is: as long as it is held, whoever wants the run to stop asks that process
 PATIENCE = 2.0  # seconds that a lock is waited for: `eshi runs` holds it for a moment, a training for hours
 
 
@@ -44,7 +43,7 @@ class Run:
             raise EshiError(f"another process is training {self.folder}", hint, 1) from None
         try:
             self.resume()
-            files.write(self.folder / PID, str(os.getpid()).encode(), lasting=False)
+            files.write(self.folder / logbook.PID, str(os.getpid()).encode(), lasting=False)
         except BaseException:
             self.lock.release()
             raise
@@ -139,19 +138,6 @@ def without_full_disks(found: threading.ExceptHookArgs) -> None:
     """TensorBoard writes in a thread of its own, whose tracebacks nobody can do anything about."""
     if not isinstance(found.exc_value, OSError):
         threading.__excepthook__(found)
-
-
-def trainer(folder: Path) -> int | None:
-    """The process that trains here, if one does and says so."""
-    if not logbook.locked(folder):
-        return None
-    try:
-        number = int((folder / PID).read_text())
-        words = Path(f"/proc/{number}/cmdline")
-        known = not words.parent.parent.joinpath("self").exists() or b"eshi" in words.read_bytes()  # numbers are reused
-    except (OSError, ValueError):
-        return None
-    return number if known and number > 1 else None
 
 
 def sheets(folder: Path) -> list[Path]:

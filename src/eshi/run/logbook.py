@@ -13,6 +13,7 @@ from eshi.ground.errors import EshiError
 from eshi.ground.figures import ago, human, measured, of
 
 NAME = "log.jsonl"
+PID = ".pid"  # whose the lock is: as long as it is held, whoever wants the run to stop asks that process
 Row = dict[str, Any]
 # A row is a measurement of learning (loss terms by name), a judgement (it has `ranked_by`) or an event. These fields
 # mean the same in each of them; other names are figures of the losses and the metrics.
@@ -176,6 +177,19 @@ def locked(folder: Path) -> bool:
         return True
     except OSError:  # a disk that cannot be written: nobody trains on it
         return False
+
+
+def trainer(folder: Path) -> int | None:
+    """The process that trains here, if one does and says so."""
+    if not locked(folder):
+        return None
+    try:
+        number = int((folder / PID).read_text())
+        words = Path(f"/proc/{number}/cmdline")
+        known = not words.parent.parent.joinpath("self").exists() or b"eshi" in words.read_bytes()  # numbers are reused
+    except (OSError, ValueError):
+        return None
+    return number if known and number > 1 else None
 
 
 def recipe_name(folder: Path) -> str:

@@ -70,8 +70,7 @@ class Place:
 
     def name(self, path: Path) -> str:
         """As a browser is told it: the other side of `inside`."""
-        relative = path.relative_to(self.root).as_posix()
-        return "" if relative == "." else relative
+        return path.relative_to(self.root).as_posix()  # the folder itself is "."
 
     def things(self) -> dict[str, Kind]:
         """What lies here that the studio has a room for, by name."""

@@ -23,7 +23,6 @@ from eshi.ground.schema import Range
 from eshi.pages import run as report
 from eshi.pages.lapse import sheets
 from eshi.run import logbook
-from eshi.run.folder import trainer
 from eshi.studio import form
 from eshi.studio.ask import Answer, Changes, route
 from eshi.studio.state import Studio
@@ -74,7 +73,7 @@ def run(studio: Studio, at: str) -> Any:
     return told | {
         "speed": speed, "left": left / speed if speed and left > 0 and told["state"] == "training" else None,
         "sheets": [images for images, _ in sheets(folder)], "real": (folder / "samples" / "real.png").is_file(),
-        "report": report.live(folder), "output": said_last(folder), "can_stop": trainer(folder) is not None,
+        "report": report.live(folder), "output": said_last(folder), "can_stop": logbook.trainer(folder) is not None,
         "command": f"eshi {shlex.join(words(studio, at, folder, None))}", "drawable": (folder / "last.pt").is_file(),
     }  # fmt: skip
 
@@ -177,7 +176,7 @@ def words(studio: Studio, at: str, folder: Path, images: str | None, must: bool 
 
 def plain(at: str) -> str:
     """A path that is no option, whatever it begins with."""
-    return f"./{at}" if at.startswith("-") or not at else at
+    return f"./{at}" if at.startswith("-") else at
 
 
 def begin(studio: Studio, at: str, folder: Path, words: list[str]) -> dict[str, Any]:
@@ -219,7 +218,7 @@ def awaited(studio: Studio, at: str, process: subprocess.Popen[bytes]) -> None:
 def stop(studio: Studio, at: str) -> Any:
     """ask a training to stop, as Ctrl-C does: it saves, and can go on later"""
     folder = run_of(studio, at)
-    process = trainer(folder)
+    process = logbook.trainer(folder)
     if process is None:
         trains = logbook.locked(folder)
         what = "another eshi trains it" if trains else "it does not train"

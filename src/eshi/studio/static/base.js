@@ -151,5 +151,5 @@ export function busy(job) {
 }
 
 export function folder(path) {
-  return path || 'this folder';
+  return path === '.' ? 'this folder' : path;
 }

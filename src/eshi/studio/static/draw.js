@@ -1,5 +1,5 @@
 // The drawing room: a face on the easel, and ways to find others.
-import { all, ask, busy, complain, el, goes, link, listen, lost, one, say, send, trying, unpacked, upload, where } from '/static/base.js';
+import { all, ask, busy, complain, el, folder, goes, link, listen, lost, one, say, send, trying, unpacked, upload, where } from '/static/base.js';
 
 const at = where().at;
 let about;
@@ -12,7 +12,7 @@ async function start() {
   about = await ask('/api/draw/about', { at });
   one('#room').hidden = false;
   document.title = `${at} · draw`;
-  one('#title').textContent = at;
+  one('#title').textContent = folder(at);
   one('#step').textContent = `${about.step}, ${about.size.join(' × ')} px`;
   sliders();
   for (const form of all('[data-form]')) {
@@ -35,7 +35,7 @@ async function start() {
 async function choose() {
   one('#choose').hidden = false;
   const { runs } = await ask('/api/runs');
-  one('#runs').replaceChildren(...runs.filter(run => run.images || run.score !== null).map(run => el('li', {}, el('a', { class: 'card thing', href: link('/draw', { at: run.at }) }, el('b', {}, run.at), el('small', {}, run.recipe)))));
+  one('#runs').replaceChildren(...runs.filter(run => run.images || run.score !== null).map(run => el('li', {}, el('a', { class: 'card thing', href: link('/draw', { at: run.at }) }, el('b', {}, folder(run.at)), el('small', {}, run.recipe)))));
   if (!runs.length) one('#lead').replaceChildren('No run yet: ', el('a', { href: '/runs?new=' }, 'start a training'), '.');
   listen({ job: busy });
 }

@@ -313,6 +313,7 @@ function opened() {
   if (look === 'open' && face !== undefined) original(room, face);
   else if (look === 'group' && face !== undefined) group(room, face);
   else one('#closer').close();
+  if (look && !one('#closer').open) goes({ look: undefined }); // there was nothing to show
 }
 
 addEventListener('popstate', opened);

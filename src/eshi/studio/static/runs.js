@@ -1,5 +1,5 @@
 // The runs room: the list, a run as it trains, and how one is stopped, gone on with and begun.
-import { all, ask, busy, clock, complain, count, el, goes, link, listen, lost, one, report, say, send, short, trying, where } from '/static/base.js';
+import { all, ask, busy, clock, complain, count, el, folder, goes, link, listen, lost, one, report, say, send, short, trying, where } from '/static/base.js';
 import { starting } from '/static/starting.js';
 
 const script = document.createElement('script'); // the reports' own: a cursor that reads all charts at once
@@ -52,7 +52,7 @@ async function list() {
   one('#table').hidden = !runs.length;
   one('#rows').replaceChildren(...runs.map(row => el('tr', {},
     el('td', {}, el('input', { type: 'checkbox', value: row.at, checked: chosen.includes(row.at), 'aria-label': `compare ${row.at}`, onchange: pick })),
-    el('th', { scope: 'row' }, el('a', { href: link('/runs', { at: row.at }) }, row.at), el('small', {}, row.recipe)),
+    el('th', { scope: 'row' }, el('a', { href: link('/runs', { at: row.at }) }, folder(row.at)), el('small', {}, row.recipe)),
     el('td', {}, el('span', { class: `state ${row.state.split(':')[0]}` }, row.state)),
     el('td', {}, row.length ? `${short(row.images)} of ${short(row.length)}` : short(row.images)),
     el('td', {}, row.score === null ? 'not judged' : `${row.ranked_by} ${row.score.toFixed(1)}${row.noise ? ` ± ${row.noise.toFixed(1)}` : ''}`),

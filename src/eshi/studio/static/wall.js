@@ -111,7 +111,11 @@ export class Wall {
       const places = [...this.wanted].sort((a, b) => Math.abs(a - middle) - Math.abs(b - middle)).slice(0, AT_ONCE);
       for (const place of places) this.wanted.delete(place);
       this.asking++;
-      this.load(places).finally(() => {
+      const again = () => setTimeout(() => {
+        for (const place of places) if (this.cells.has(place)) this.wanted.add(place);
+        this.fetch();
+      }, 3000);
+      this.load(places).catch(again).finally(() => {
         this.asking--;
         if (this.wanted.size) this.fetchNow();
       });

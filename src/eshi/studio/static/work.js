@@ -1,5 +1,5 @@
 // Collecting, cropping and cleaning: forms above, what is at work below, with its bar.
-import { all, ask, busy, clock, count, el, link, listen, lost, one, say, send, trying, where } from '/static/base.js';
+import { all, ask, busy, clock, count, el, folder, link, listen, lost, one, say, send, trying, where } from '/static/base.js';
 
 const jobs = new Map();
 const NEXT = { collect: at => ['Crop them', link('/work', { pictures: at })], paint: at => ['Crop them', link('/work', { pictures: at })], crop: at => ['Look at them', link('/faces', { at })], clean: at => ['Look at them', link('/faces', { at })] };
@@ -19,7 +19,7 @@ async function start() {
 
 function fill(form, name, words, chosen) {
   const select = one(`[data-work=${form}] [name=${name}]`);
-  select.replaceChildren(...words.map(word => el('option', { value: word }, word || 'this folder')));
+  select.replaceChildren(...words.map(word => el('option', { value: word }, folder(word))));
   if (words.includes(chosen)) select.value = chosen;
 }
 
