@@ -142,13 +142,16 @@ class Odd(nn.Module):
             nn.Linear(5, 4 * 16), nn.Unflatten(1, (4, 4, 4)), nn.LeakyReLU(0.3), nn.BatchNorm2d(4)
         )
         self.side = nn.Conv2d(4, 4, 5, padding=2)
+        self.norm = nn.BatchNorm2d(4)
         self.up = nn.Upsample(scale_factor=2)
         self.bare = nn.ConvTranspose2d(4, 3, 1, 2, output_padding=1)
 
     def forward(self, z: Tensor) -> Tensor:
         x = self.first(z.view(z.size(0), -1))
         x = torch.relu(self.side(x) + x)
-        return self.bare(self.up(x + self.side(x)))
+        same = x.view(x.size(0), 4, 4, 4)  # another name for it
+        x = self.norm(self.side(same) + x) + torch.relu(same) + nn.functional.leaky_relu(self.side(x), 0.2)
+        return self.bare(self.up(x))
 
 
 def test_layers_in_another_order_are_drawn_just_so() -> None:

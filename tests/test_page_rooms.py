@@ -94,7 +94,7 @@ def test_every_face_has_a_number(seen: Tab, shown_run: Path) -> None:
     seen.key("Enter")
     seen.wait(f"location.hash.split('.')[1] !== '{before}'")
     settled(seen)
-    assert np.abs(np.subtract(seen.js("eshi.face()"), who.latent(7))).max() <= 1 / 4096 + 1e-6
+    assert np.abs(np.subtract(seen.js("eshi.face()"), who.latent(7).numpy())).max() <= 1 / 4096 + 1e-6
     room(seen, "shape")
     seen.js("document.querySelector('#named .slide input').focus()")
     seen.key("ArrowRight")
@@ -166,12 +166,22 @@ def test_colours_are_measured_as_eshi_does_and_come_nearer(seen: Tab, name: str)
         seen.wait(f"location.hash.split('.')[1] !== '{before}'")
         settled(seen)
     wanted = np.array(json.loads(seen.js("document.getElementById('model').textContent"))["palette"]["red"]) / 255
-    far = np.linalg.norm(COLOURED[name](pixels(seen)[None])[0] - wanted)
-    before = settled(seen)
-    seen.click(f"[data-colour='{name} red']")
-    seen.wait(f"location.hash.split('.')[1] !== '{before}'")
-    settled(seen)
-    assert np.linalg.norm(COLOURED[name](pixels(seen)[None])[0] - wanted) < far
+    nearer = 0
+    for _ in range(4):
+        far, before = np.linalg.norm(COLOURED[name](pixels(seen)[None])[0] - wanted), settled(seen)
+        seen.js("document.getElementById('says').textContent = ''")
+        seen.click(f"[data-colour='{name} red']")
+        seen.wait(f"location.hash.split('.')[1] !== '{before}' || document.getElementById('says').textContent")
+        if settled(seen) == before:
+            assert seen.js("document.getElementById('says').textContent") == "This face comes no nearer to red."
+        else:
+            nearer += 1
+            assert np.linalg.norm(COLOURED[name](pixels(seen)[None])[0] - wanted) < far
+        before = settled(seen)
+        seen.click("#roll")
+        seen.wait(f"location.hash.split('.')[1] !== '{before}'")
+        settled(seen)
+    assert nearer or name == "eyes"  # an untrained run draws none
 
 
 def test_from_one_face_to_another(seen: Tab) -> None:
@@ -308,7 +318,7 @@ def test_a_gallery_that_stays_and_travels(seen: Tab, shown_page: Path, tmp_path:
     before = settled(seen)
     seen.click("#makers .face")
     seen.wait(f"location.hash.split('.')[1] !== '{before}'")
-    assert np.abs(np.subtract(seen.js("eshi.face()"), Artist.load(shown_run).latent(7))).max() <= 1 / 4096
+    assert np.abs(np.subtract(seen.js("eshi.face()"), Artist.load(shown_run).latent(7).numpy())).max() <= 1 / 4096
 
 
 def chosen(tab: Tab, file: Path, content: bytes) -> None:

@@ -14,7 +14,7 @@ import numpy as np
 
 import eshi
 from eshi.artist import Artist, render
-from eshi.explore.directions import Directions, saved
+from eshi.explore.directions import TOLD, Directions, saved
 from eshi.explore.measures import COLOURED, COLOURS
 from eshi.ground import files
 from eshi.ground.errors import EshiError
@@ -105,12 +105,18 @@ def named(artist: Artist) -> dict[str, Any]:
     found = Directions([], [], np.zeros((0, artist.G.latent), np.float32), [], [])
     if artist.home and (artist.home / "directions.npz").is_file():
         found = saved(artist)
-    found_out = zip(found.names, found.kinds, found.vectors, strict=True)
+    moved = (
+        attribute if abs(r) > TOLD else "" for attribute, r in zip(found.attributes, found.correlations, strict=True)
+    )
+    found_out = zip(found.names, found.kinds, found.vectors, moved, strict=True)
     directions = [one for one in found_out if np.linalg.norm(one[2]) > 0.5]  # one of length 0 moves nothing
-    there = COLOURED.keys() & {name for name, _, _ in directions}
+    there = COLOURED.keys() & {one[0] for one in directions}
     colours = {name: slope for name, slope in found.colours.items() if name in there}
     return {
-        "directions": [{"name": name, "kind": kind, "vector": rows(vector)} for name, kind, vector in directions],
+        "directions": [
+            {"name": name, "kind": kind, "vector": rows(vector), "moves": moves}
+            for name, kind, vector, moves in directions
+        ],
         "slopes": {name: rows(slope) for name, slope in colours.items()},
         "colours": {name: rows(np.linalg.pinv(slope, rcond=0.05)) for name, slope in colours.items()},
         "palette": dict(sorted(COLOURS.items(), key=lambda one: hue(one[1]))) if colours else {},

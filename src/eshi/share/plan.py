@@ -114,6 +114,7 @@ class Reader:
         self.layers = dict(self.graph.named_modules())
         self.values: dict[fx.Node, int] = {}
         self.enlarged: dict[fx.Node, int] = {}  # by nearest neighbours, not done yet: the next convolution may do it
+        self.shared: set[int] = set()  # values that are known under several names
 
     def read(self) -> Plan:
         for node in self.graph.graph.nodes:
@@ -181,12 +182,15 @@ class Reader:
         """The step that gave a value which nothing else has seen, so that it may still be changed. If there is none, a
         step that only copies."""
         source = before(node)
-        index = self.values[source]
-        fresh = index == len(self.plan.steps) > 0 and source not in self.enlarged
-        if fresh and len(source.users) == 1 and self.plan.steps[-1].slope == 1 and self.plan.end == "none":
-            return self.plan.steps[-1]
-        self.copy(source)
+        if not self.fresh(source) or self.plan.steps[-1].slope != 1 or self.plan.end != "none":
+            self.copy(source)
         return self.plan.steps[-1]
+
+    def fresh(self, node: fx.Node) -> bool:
+        """Does it come from the last step, and is nothing else made of it?"""
+        index = self.values[node]
+        last = index == len(self.plan.steps) > 0 and node not in self.enlarged
+        return last and len(node.users) == 1 and index not in self.shared
 
     def copy(self, source: fx.Node) -> int:
         """A step that gives what it takes, enlarged, where that was still to be done."""
@@ -198,9 +202,12 @@ class Reader:
         return len(self.plan.steps)
 
     def passed(self, node: fx.Node) -> int:
-        if before(node) in self.enlarged:
-            self.enlarged[node] = self.enlarged[before(node)]
-        return self.values[before(node)]
+        source = before(node)
+        if source in self.enlarged:
+            self.enlarged[node] = self.enlarged[source]
+        if len(source.users) > 1:
+            self.shared.add(self.values[source])
+        return self.values[source]
 
     def bent(self, node: fx.Node, slope: float) -> int:
         self.own(node).slope = slope
@@ -219,7 +226,9 @@ class Reader:
         scale = 1 / np.sqrt(array(layer.running_var) + layer.eps)
         scale = scale if layer.weight is None else scale * array(layer.weight)
         shift = (0 if layer.bias is None else array(layer.bias)) - array(layer.running_mean) * scale
-        self.own(node).scaled(scale, shift)
+        if self.own(node).plus is not None:  # that would not be scaled with the rest
+            self.copy(before(node))
+        self.plan.steps[-1].scaled(scale, shift)
         return len(self.plan.steps)
 
     def enlarge(self, node: fx.Node, layer: nn.Upsample) -> int:
@@ -235,14 +244,11 @@ class Reader:
         if not (isinstance(one, fx.Node) and isinstance(other, fx.Node)) or shape(one) != shape(other):
             raise Refused("adding what is no value of the same shape")
         late, early = (one, other) if self.values[one] > self.values[other] else (other, one)
-        step = self.plan.steps[-1] if self.plan.steps else None
-        fit = step and self.values[late] == len(self.plan.steps) and len(late.users) == 1 and late not in self.enlarged
-        if not step or not fit or step.slope != 1 or step.plus is not None:
-            self.copy(late)
-            step = self.plan.steps[-1]
         if early in self.enlarged or self.values[early] == 0:
-            raise Refused("adding to the latent")
-        step.plus = self.values[early]
+            raise Refused("adding to the latent, or to an enlarged map")
+        if not self.fresh(late) or self.plan.steps[-1].slope != 1 or self.plan.steps[-1].plus is not None:
+            self.copy(late)
+        self.plan.steps[-1].plus = self.values[early]
         return len(self.plan.steps)
 
     def reshaped(self, node: fx.Node) -> int:
@@ -253,7 +259,7 @@ class Reader:
         if wide(source) == wide(node):
             return self.passed(node)
         index, (channels, height, width) = self.values[source], wide(node)
-        if wide(source)[1:] != (1, 1) or index != len(self.plan.steps) or index == 0 or len(source.users) > 1:
+        if wide(source)[1:] != (1, 1) or not self.fresh(source):
             raise Refused(f"reshaping {shape(source)} to {shape(node)}")
         step = self.plan.steps[-1]
         if step.plus is not None:

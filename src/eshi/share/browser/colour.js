@@ -40,16 +40,21 @@ const Colour = (() => {
     },
   };
 
-  // The shortest way as the slopes see it, gone as far as the drawings say; then again from there (explore/edit.py).
-  async function towards(z, name, wanted) {
+  const STAYING = 0.2; // of colour is given up for not becoming somebody else, which is as far away as any other face
+
+  // The shortest way as the slopes see it, gone as far as the drawings say; then again from there (explore/edit.py). Less
+  // far, though, where the colour hardly follows.
+  async function towards(start, name, wanted) {
     const back = MODEL.colours[name]; // (latent, 3)
+    let z = start;
     for (let turn = 0; turn < 3; turn++) {
       const now = measures[name](await Painter.draw(z, { urgent: true }));
       const way = back.map(row => row.reduce((sum, value, c) => sum + value * (wanted[c] - now[c]), 0));
       const tried = Array.from({ length: 9 }, (_, i) => Latent.likely(Latent.sum(z, way, i / 4)));
       const seen = await Promise.all(tried.map(one => Painter.draw(one, { urgent: true })));
-      const off = seen.map(pixels => Math.hypot(...measures[name](pixels).map((value, c) => value - wanted[c])));
-      const best = off.indexOf(Math.min(...off));
+      const cost = seen.map((pixels, i) => Math.hypot(...measures[name](pixels).map((value, c) => value - wanted[c]))
+        + STAYING * Latent.distance(start, tried[i]));
+      const best = cost.indexOf(Math.min(...cost));
       if (!best) break;
       z = tried[best];
     }

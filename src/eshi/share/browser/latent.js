@@ -21,6 +21,7 @@ const Latent = (() => {
   const dot = (a, b) => a.reduce((sum, value, i) => sum + value * b[i], 0);
   const norm = a => Math.sqrt(dot(a, a));
   const sum = (a, b, share = 1) => Float32Array.from(a, (value, i) => value + share * b[i]);
+  const distance = (a, b) => norm(a.map((value, i) => value - b[i])) / (deviation * Math.sqrt(length)); // about 1.4 for any two
   const same = (a, b) => a.every((value, i) => value === b[i]);
 
   // The nearest that a link can carry, so that who opens it sees the very same pixels.
@@ -105,5 +106,5 @@ const Latent = (() => {
 
   const fits = numbers => Array.isArray(numbers) && numbers.length === length && numbers.every(Number.isFinite);
 
-  return { length, numbered, numberOf, random, snapped, likely, between, mixed, along, moved, sum, basis, held, same, written, read, fits };
+  return { length, numbered, numberOf, random, snapped, likely, between, mixed, along, moved, sum, basis, held, same, distance, written, read, fits };
 })();

@@ -49,6 +49,7 @@ const Shape = (() => {
     input.setAttribute('aria-label', name);
     input.addEventListener('input', () => Face.show(Latent.moved(Face.now(), direction, +input.value), true));
     input.addEventListener('change', () => Face.settle());
+    input.addEventListener('dblclick', () => Face.show(Latent.moved(Face.now(), direction, 0))); // to the middle
     sliders.push({ input, direction });
     return input;
   }
@@ -70,7 +71,10 @@ const Shape = (() => {
       one.style.setProperty('--own', `rgb(${rgb.join(' ')})`);
       one.addEventListener('click', async () => {
         group.classList.add('busy');
-        Face.show(await Colour.towards(Face.now(), name, rgb.map(value => value / 255)));
+        const before = Face.now();
+        const found = await Colour.towards(before, name, rgb.map(value => value / 255));
+        if (found === before) Status.say('noNearer', say(colour));
+        else if (Face.now() === before) Face.show(found);
         group.classList.remove('busy');
       });
       group.append(one);
@@ -96,7 +100,7 @@ const Shape = (() => {
   function unnamed(host) {
     const others = MODEL.directions.filter(one => one.kind !== 'measured');
     document.getElementById('found').hidden = !others.length;
-    for (const one of others) host.append(row(one.name, one.vector, [one.vector]));
+    for (const { name, vector, moves } of others) host.append(row(moves ? `${name} · ${say(moves)}` : name, vector, [vector]));
   }
 
   // Many: they are made when they are first unfolded.
