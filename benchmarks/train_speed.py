@@ -27,6 +27,7 @@ from eshi.networks.build import networks
 from eshi.networks.engine import choose, hold_memory
 from eshi.training.loop import learn, pupils
 
+Steps = Iterator[None]  # each of them a step of learning
 # Two operations a multiply-add: kernel x pixels x channels in x channels out, layer by layer, an image.
 G_FLOP = 2 * 16 * (100 * 512 + 16 * 512 * 256 + 64 * 256 * 128 + 256 * 128 * 64 + 1024 * 64 * 3)
 D_FLOP = 2 * 16 * (1024 * 3 * 64 + 256 * 64 * 128 + 64 * 128 * 256 + 16 * 256 * 512 + 512)
@@ -47,7 +48,7 @@ class Folder(Dataset):
         return torch.from_numpy(np.array(picture)).permute(2, 0, 1).float() / 127.5 - 1
 
 
-def reference(faces: Path, batch: int) -> Iterator[None]:
+def reference(faces: Path, batch: int) -> Steps:
     G, D = networks(recipe.load("dcgan-64"))
     loss = nn.BCELoss()
     opt_G = torch.optim.Adam(G.parameters(), 2e-4, (0.5, 0.999))
@@ -69,7 +70,7 @@ def reference(faces: Path, batch: int) -> Iterator[None]:
             yield
 
 
-def ours(faces: Path, batch: int) -> Iterator[None]:
+def ours(faces: Path, batch: int) -> Steps:
     chosen = recipe.load("dcgan-64", [f"batch={batch}"])
     engine = choose()
     who, shown = pupils(chosen, engine), faceset(faces, (64, 64), holdout=0)
@@ -80,7 +81,7 @@ def ours(faces: Path, batch: int) -> Iterator[None]:
         yield
 
 
-def rate(steps: Iterator[None], count: int, batch: int) -> list[float]:
+def rate(steps: Steps, count: int, batch: int) -> list[float]:
     rates = []
     for _ in range(count):
         start = time.perf_counter()

@@ -174,3 +174,13 @@ def test_one_ctrl_c_ends_all_processes(faces: Path, tmp_path: Path) -> None:
     assert "stopped and saved at" in said
     assert not subprocess.run(["pgrep", "-g", str(process.pid)], capture_output=True).stdout
     assert checkpoint.load(tmp_path / "run")["images"] > 0
+
+
+def test_faces_that_lie_on_the_device_give_the_same_batches(faces: Path) -> None:
+    shown, here, there = faceset(faces, (32, 24), mirror=True), choose("cpu", "fp32"), choose("cpu", "fp32")
+    there.take(shown)
+    for step in range(3):
+        rows = slice(3 * step, 20)
+        assert torch.equal(here.batch(shown, 0, step, 20, rows), there.batch(shown, 0, step, 20, rows))
+    other = faceset(faces, (32, 24), holdout=0.5)
+    assert torch.equal(here.batch(other, 0, 0, 20), there.batch(other, 0, 0, 20))  # which do not lie there

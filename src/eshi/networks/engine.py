@@ -5,7 +5,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 import torch
@@ -17,6 +17,14 @@ from eshi.ground.errors import EshiError, near_miss
 from eshi.networks.contracts import Network
 from eshi.networks.shard import HERE
 
+if TYPE_CHECKING:
+    from eshi.gather.faceset import FaceSet  # which brings OpenCV
+
+try:
+    import resource
+except ImportError:  # Windows
+    resource = None  # type: ignore[assignment]
+
 N = TypeVar("N", bound=Network)
 
 
@@ -24,6 +32,7 @@ N = TypeVar("N", bound=Network)
 class Engine:
     device: torch.device
     precision: str  # fp32 or bf16
+    held: "tuple[str, Tensor] | None" = None  # the faces that lie on the device: their names, and all of them
 
     def autocast(self) -> AbstractContextManager[Any]:
         """Without a memory of cast weights among shards: it is one for all threads, and any of them empties it."""
@@ -36,17 +45,48 @@ class Engine:
 
     def put(self, batch: np.ndarray) -> Tensor:
         """(N, H, W, 3) uint8 -> (N, 3, H, W) in [-1, 1]; the layout stays as packed, which is channels last."""
-        tensor = torch.from_numpy(batch).to(self.device, non_blocking=True)
-        return tensor.permute(0, 3, 1, 2).float().div_(127.5).sub_(1)
+        return scaled(torch.from_numpy(batch).to(self.device, non_blocking=True))
+
+    def batch(self, faces: "FaceSet", seed: int, step: int, count: int, rows: slice = slice(None)) -> Tensor:
+        """`put` of those rows of a batch. Faces that lie on the device are picked and turned around there."""
+        if self.held is None or self.held[0] != faces.content:
+            return self.put(faces.batch(seed, step, count)[rows])
+        index, flips = (torch.from_numpy(its[rows]).to(self.device) for its in faces.picks(seed, step, count))
+        images = self.held[1][index]
+        return scaled(torch.where(flips[:, None, None, None], images.flip(2), images))
+
+    def hold(self, faces: "FaceSet") -> None:
+        """The whole face set on the device, if it takes no more than a quarter of what is free there."""
+        if self.device.type == "cuda" and faces.images.nbytes < torch.cuda.mem_get_info(self.device)[0] / 4:
+            self.take(faces)
+
+    def take(self, faces: "FaceSet") -> None:
+        self.held = (faces.content, torch.from_numpy(np.array(faces.images)).to(self.device))
+
+    def memory(self) -> float:
+        """MB, the most so far, of the device, or of this process."""
+        if self.device.type == "cuda":
+            return torch.cuda.max_memory_allocated(self.device) / 1e6
+        if resource is None:
+            return 0.0
+        unit = 1 if sys.platform == "darwin" else 1024
+        return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit / 1e6
 
     def adam(self, network: Network, lr: float, beta1: float, beta2: float) -> torch.optim.Adam:
-        return torch.optim.Adam(network.parameters(), lr, (beta1, beta2), fused=self.device.type != "mps")
+        kind = self.device.type
+        return torch.optim.Adam(
+            network.parameters(), lr, (beta1, beta2), fused=kind != "mps", capturable=kind == "cuda"
+        )
 
     def describe(self) -> str:
         if self.device.type == "cuda":
             return f"{torch.cuda.get_device_name(self.device)}, {self.precision}"
         threads = torch.get_num_threads()
         return f"{self.device.type}, {threads} thread{'s' if threads > 1 else ''}, {self.precision}"
+
+
+def scaled(images: Tensor) -> Tensor:
+    return images.permute(0, 3, 1, 2).float().div_(127.5).sub_(1)
 
 
 def hold_memory(hold: bool = True) -> None:

@@ -18,7 +18,7 @@ Row = dict[str, Any]
 # A row is a measurement of learning (loss terms by name), a judgement (it has `ranked_by`) or an event. These fields
 # mean the same in each of them; other names are figures of the losses and the metrics.
 FIELDS: dict[str, type] = {
-    "step": int, "images": int, "seconds": float, "images/s": float, "epoch": float,
+    "step": int, "images": int, "seconds": float, "images/s": float, "epoch": float, "memory": float,  # MB
     "event": str, "why": str, "evidence": str, "try": str, "state": str,  # of the guard
     "machine": str, "threads": int, "shards": int, "length": int, "eshi": str, "torch": str,
     "faces": str, "train": int, "held_out": int,

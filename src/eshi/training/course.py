@@ -175,7 +175,8 @@ class Course:
         for name, value in means.items():
             if not math.isfinite(value):
                 self.diverged(f"{name} is {value}")
-        row = {"seconds": self.seconds, "images/s": self.bar.rate, "epoch": self.images / len(self.faces)} | means
+        row = {"seconds": self.seconds, "images/s": self.bar.rate, "epoch": self.images / len(self.faces)}
+        row |= {"memory": self.engine.memory()} | means
         self.run.log({"step": self.step, "images": self.images} | row)
         self.bar.advance(0, **{short: f"{row[key]:.2f}" for key, short in SHOWN.items() if key in row})
         self.seen.clear()

@@ -17,14 +17,14 @@ from eshi.training.team import dealt
 
 def learn(recipe: Recipe, engine: Engine, who: Pupils, faces: FaceSet, step: int) -> Terms:
     """One step, by all shards where there are some. What came out is returned, detached."""
-    batch = faces.batch(recipe.seed, step, recipe.batch)
     seed_everything(recipe.seed, step + 1)  # 0 made the weights
     if (team := who.team) is None:
-        return turns(recipe, engine, who, engine.put(batch), step)
+        return turns(recipe, engine, who, engine.batch(faces, recipe.seed, step, recipe.batch), step)
     who.agree(step)
 
     def work(place: int) -> Terms:
-        return turns(recipe, engine, who.twins[place], engine.put(batch[team.shards[place].rows]), step)
+        rows = team.shards[place].rows
+        return turns(recipe, engine, who.twins[place], engine.batch(faces, recipe.seed, step, recipe.batch, rows), step)
 
     return team.learn(work, keyed(recipe.seed, step + 1))
 

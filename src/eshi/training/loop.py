@@ -48,6 +48,7 @@ def lead(
     start: str | None, faces_changed: bool,
 ) -> None:  # fmt: skip
     shown = shown_by(recipe, faces)
+    engine.hold(shown)
     if ranks:
         ranks.tell({"recipe": recipe.as_dict(), "precision": engine.precision, "faces": shown.content})
     recipe = with_length(recipe, folder, shown, engine, bool(images), ranks)
@@ -82,6 +83,7 @@ def follow(ranks: Ranks, faces: Path) -> None:
     engine = choose(recipe.engine.device, words["precision"])
     hold_memory(engine.device.type == "cpu")
     shown = shown_by(recipe, faces)
+    engine.hold(shown)
     ranks.same(shown.content, words["faces"])
     who = pupils(recipe, engine, ranks)
     while (words := (said := ranks.told())[0])["do"] != "end":
