@@ -132,7 +132,8 @@ def joined(layer: Any, norm: Any) -> nn.Module:
         return layer  # type: ignore[no-any-return]
     if isinstance(layer, nn.Linear):
         return fusion.fuse_linear_bn_eval(layer, norm)
-    return fusion.fuse_conv_bn_eval(layer, norm, transpose=isinstance(layer, nn.ConvTranspose2d))
+    folded: nn.Module = fusion.fuse_conv_bn_eval(layer, norm, transpose=isinstance(layer, nn.ConvTranspose2d))
+    return folded
 
 
 def outs(layer: Any) -> int:
@@ -160,7 +161,7 @@ def unfolded(G: nn.Module, weights: dict[str, Tensor]) -> dict[str, Tensor]:
     for layer, norm in norms.items():
         if (bias := found.get(f"{layer}.bias")) is None:
             continue  # whoever takes the state in will miss it
-        scale = (1 + float(layers[norm].eps)) ** 0.5  # type: ignore[arg-type]
+        scale = (1 + float(layers[norm].eps)) ** 0.5
         state |= {f"{norm}.weight": torch.full_like(bias, scale), f"{norm}.bias": bias}
         state |= {f"{norm}.running_mean": torch.zeros_like(bias), f"{norm}.running_var": torch.ones_like(bias)}
         if f"{layer}.bias" in outline:

@@ -68,7 +68,7 @@ def named(network: Network, kinds: tuple[type[nn.Module], type[nn.Module]], show
     if not normed(row, kinds, judges):
         raise Other("its batch norms stand elsewhere")
     with torch.inference_mode():
-        x, whole = shown, network(shown if judges else shown.flatten(1))  # type: ignore[operator]
+        x, whole = shown, network(shown if judges else shown.flatten(1))
         for layer in row:
             x = layer(x)
         if x.numel() != whole.numel() or float((x.flatten() - whole.flatten()).abs().max()) > NEAR:
