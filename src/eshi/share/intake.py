@@ -83,7 +83,8 @@ def modelled(file: Path) -> tuple[Recipe, dict[str, Any], list[str]]:
             raise ValueError("it was written by a newer eshi")
         images, shared = int(facts["images"]), dict(facts["shared"])
     except (ValueError, KeyError, TypeError, OverflowError, RecursionError) as error:
-        what = f"cannot import {file}: {' '.join(str(error).split())[:200]}"
+        why = f"it does not tell its {error}" if isinstance(error, KeyError) else " ".join(str(error).split())[:200]
+        what = f"cannot import {file}: {why}"
         raise EshiError(what, "of ONNX, eshi takes back what eshi export wrote") from error
     with torch.device("meta"):
         outline = GENERATORS.build(found.generator, size=found.width_height)
@@ -100,7 +101,7 @@ def learned(file: Path, prior: str) -> tuple[Recipe, dict[str, Any], list[str]]:
     try:
         G, D = foreign.networks_in(raw, prior)
     except EshiError as error:
-        raise EshiError(f"cannot import {file}: {error}", error.hint) from error
+        raise EshiError(f"cannot import {file}: {printable(str(error))}", error.hint) from error
     size = next(one.size for one in (G, D) if one)
     values: dict[str, Any] = {"name": called(file), "about": f"Imported from {called(file)}", "size": size}
     values |= {key: one.part for key, one in (("generator", G), ("discriminator", D)) if one}
