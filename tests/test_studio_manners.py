@@ -63,7 +63,8 @@ def test_the_token_becomes_a_cookie_that_no_script_and_no_other_site_gets(client
     assert "SameSite=Strict" in headers["set-cookie"]
     assert client.server.manners.token not in headers["set-cookie"]
     cookie = headers["set-cookie"].split(";")[0]
-    assert client.raw("GET", "/", headers={"Cookie": cookie})[0] == 200
+    for others in ("", 'theirs={"a": 1}; ', "=; ;; a b; "):
+        assert client.raw("GET", "/", headers={"Cookie": others + cookie})[0] == 200
 
 
 @pytest.mark.parametrize(
