@@ -29,7 +29,7 @@ training    losses augment ranks team pupils learn start course loop
 explore     film features measures expression directions *
 share       facts wire model safetensors onnx memory foreign intake plan packed * export
 verbs       verb gallery * demo
-studio      ask manners place feed jobs watch state pages form  home wall trainings  server serve
+studio      ask manners place feed jobs watch state pages form  home wall trainings easel errands  server serve
 cli         completion parser commands
 """
 
