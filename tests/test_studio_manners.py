@@ -126,6 +126,7 @@ def test_every_answer_bears_the_strict_headers(client: Client) -> None:
         assert "unsafe" not in headers["content-security-policy"]
         assert headers["x-content-type-options"] == "nosniff"
         assert headers["x-frame-options"] == "DENY"
+        assert headers["referrer-policy"] == "same-origin"  # with no-referrer the door's form has no origin
 
 
 @pytest.mark.parametrize("room", ["/", "/faces", "/runs", "/draw", "/work"])
