@@ -63,7 +63,8 @@ def test_the_token_becomes_a_cookie_that_no_script_and_no_other_site_gets(client
     assert "SameSite=Strict" in headers["set-cookie"]
     assert client.server.manners.token not in headers["set-cookie"]
     cookie = headers["set-cookie"].split(";")[0]
-    assert client.raw("GET", "/", headers={"Cookie": cookie})[0] == 200
+    for others in ("", 'theirs={"a": 1}; ', "=; ;; a b; "):
+        assert client.raw("GET", "/", headers={"Cookie": others + cookie})[0] == 200
 
 
 @pytest.mark.parametrize(
@@ -125,6 +126,7 @@ def test_every_answer_bears_the_strict_headers(client: Client) -> None:
         assert "unsafe" not in headers["content-security-policy"]
         assert headers["x-content-type-options"] == "nosniff"
         assert headers["x-frame-options"] == "DENY"
+        assert headers["referrer-policy"] == "same-origin"  # with no-referrer the door's form has no origin
 
 
 @pytest.mark.parametrize("room", ["/", "/faces", "/runs", "/draw", "/work"])

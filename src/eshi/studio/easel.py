@@ -53,10 +53,10 @@ def pngs(images: np.ndarray) -> list[bytes]:
 @route("GET", "/api/draw/about")
 def about(studio: Studio, at: str) -> Any:
     """what a run can be asked: its step, size, latent, directions, favourites"""
+    run_of(studio, at)
     from eshi.explore.directions import saved
     from eshi.explore.measures import COLOURS
 
-    run_of(studio, at)
     with studio.artist(at) as who:
         try:
             found = saved(who)
@@ -87,9 +87,9 @@ def draw(
     studio: Studio, at: str, seed: Seed = 0, count: Count = 24, search: Search = 0, std: Spread = 1.0, faces: str = ""
 ) -> Answer:
     """drawings by number, or the best of many by D; faces=1,2,miku draws just these"""
+    run_of(studio, at)
     from eshi.artist import draw
 
-    run_of(studio, at)
     with studio.artist(at) as who:
         found = draw(who, count, seed, search, 0.0, std, points(faces) if faces else ())
         facts = {"numbers": found.numbers, "scores": found.scores, "step": who.step_name, "kind": "image/png"}
@@ -146,9 +146,9 @@ def sweep(
     rows: Annotated[int, Range(1, 16)] = 8,
 ) -> Answer:
     """one coordinate at a time moved over its range, a row each; dims=3,12 or auto"""
+    run_of(studio, at)
     from eshi.explore import sweep
 
-    run_of(studio, at)
     with studio.artist(at) as who:
         chosen: Any = "auto" if dims == "auto" else [int(p) for p in points(dims) if p.isdecimal()][:16]
         found = sweep(who, chosen, list(points(seed)[:1]), steps, rows)
@@ -167,9 +167,9 @@ def walk(
     studio: Studio, at: str, seeds: str = "1,2,3", frames: Frames = 48, loop: bool = False, even: bool = False
 ) -> Answer:
     """a film from face to face"""
+    run_of(studio, at)
     from eshi.explore import walk
 
-    run_of(studio, at)
     with studio.artist(at) as who:
         found = walk(who, list(points(seeds)), frames, loop, None, even)
     facts = {"smoothness": found.smoothness, "measured_by": found.measured_by, "kind": "image/jpeg"}
@@ -179,9 +179,9 @@ def walk(
 @route("GET", "/api/draw/mix")
 def mix(studio: Studio, at: str, expression: str, noise: Amount = 0.25) -> Answer:
     """arithmetic on faces: mean(1,2,3) - mean(4,5,6) + miku; nine pictures, the result in the middle"""
+    run_of(studio, at)
     from eshi.explore import mix
 
-    run_of(studio, at)
     with studio.artist(at) as who:
         found = mix(who, arithmetic(expression), noise)
     return bundle({"latent": found.latent.tolist(), "kind": "image/png"}, pngs(found.around))

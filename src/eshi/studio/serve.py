@@ -40,7 +40,7 @@ def serve(folder: Path, host: str, port: int | None, password: str | None) -> No
     server = opened(folder, host, port, password)
     manners, studio = server.manners, server.studio
     studio.watch.start()
-    shown = f"[{host}]" if ":" in host else host
+    shown = "127.0.0.1" if host in ("0.0.0.0", "::") else f"[{host}]" if ":" in host else host
     say(f"the studio of {studio.place.root} is open: http://{shown}:{manners.port}/?token={manners.token}")
     if not manners.local:
         say(f"  from other machines, password: {manners.password}")

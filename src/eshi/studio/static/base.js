@@ -120,7 +120,9 @@ export function listen(ears, again = () => {}) {
     };
     for (const [kind, ear] of Object.entries(ears)) source.addEventListener(kind, event => ear(JSON.parse(event.data)));
     source.onerror = () => {
-      if (source.readyState === EventSource.CLOSED) setTimeout(() => document.hidden || open(), 3000);
+      if (source.readyState !== EventSource.CLOSED) return;
+      const later = () => setTimeout(() => document.hidden || open(), 3000);
+      ask('/api/jobs').then(later, later); // a studio that was started anew shows its door
     };
   };
   document.addEventListener('visibilitychange', () => {

@@ -27,7 +27,7 @@ async function start() {
   filter(where().face);
   one('#wall').focus({ preventScroll: true });
   opened();
-  listen({ verdicts: heard, faces: changed, job: busy }, load);
+  listen({ verdicts: heard, faces: changed, job: busy }, () => changed({ at }));
 }
 
 async function choose() {
