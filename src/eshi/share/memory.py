@@ -12,8 +12,7 @@ from eshi.networks.prior import PRIORS
 
 COUNT, PIXELS = 128, 2**19  # drawings that are looked at, and of large ones so many pixels
 RECTIFIERS = ("relu", "leaky", "")  # "": none
-CLEAR = 2.0  # times nearer than the usual has to be what overrules it
-UNSURE = 0.02  # of a surprise, from so few drawings
+CLEAR = 1.5  # times nearer than the usual has to be what overrules it; they are shown the same latents
 MANY = 81  # ways that are followed at once, where no norm decides between them
 NORMS = (nn.BatchNorm1d, nn.BatchNorm2d)
 Way = tuple[str, ...]  # the prior, then a rectifier for each place
@@ -66,5 +65,5 @@ def surprise(norm: nn.BatchNorm1d | nn.BatchNorm2d, x: Tensor) -> float:
 def nearest(odd: dict[Way, float]) -> tuple[Way, float]:
     """The usual way, if there is one, unless another is clearly nearer."""
     best, usual = min(odd, key=lambda way: odd[way]), next(iter(odd))
-    chosen = best if odd[best] * CLEAR + UNSURE < odd[usual] else usual
+    chosen = best if odd[best] * CLEAR < odd[usual] else usual
     return chosen, odd[chosen]
