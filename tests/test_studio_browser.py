@@ -33,7 +33,7 @@ FRAMES = 30  # a second, while scrolling
 EACH = 25  # words of each kind that the keys say below: 100 in all
 
 
-def faces(folder: Path, count: int, kinds: int = 400) -> Path:
+def faces(folder: Path, count: int) -> Path:
     """Blots, no two alike; the files are small."""
     folder.mkdir(parents=True)
     for i in range(count):
@@ -99,6 +99,7 @@ def enter(tab: Tab, opened: Opened, path: str, there: str) -> None:
     tab.wait(there)
 
 
+STOPPABLE = "(stop => stop && !stop.hidden && !stop.disabled)(document.querySelector('#stop'))"
 SEEN = "document.querySelectorAll('.cell img[src]').length > 40"
 
 
@@ -150,8 +151,8 @@ def test_copies_are_resolved_and_two_windows_see_each_others_words(tab: Tab, tmp
         until(lambda: verdicts.verdicts(folder).get(loser) == "keep", "the word")
         assert sorted(verdicts.verdicts(folder).values()) == ["drop", "keep"]
         second = another(tab, tmp_path)
+        second.do("Page.bringToFront")
         enter(second, opened, "/faces?at=some&face=00040.jpg", SEEN)
-        tab.do("Page.bringToFront")
         second.key("r")
         said = "document.querySelector('#counts').textContent.includes('3 by hand')"
         for window in (second, tab):
@@ -209,23 +210,18 @@ def test_a_training_lives_longer_than_the_studio(tab: Tab, tmp_path: Path) -> No
         tab.wait(f"document.querySelector('#how').textContent !== {json.dumps(before)}", 60)  # live
         number = trainer(run)
         verdicts.say(folder, "drop", ["00001.jpg"])
+        tab.do("Page.navigate", url="about:blank")
         opened.kill()
     seen = logbook.seen(logbook.log(run))
     until(lambda: logbook.seen(logbook.log(run)) > seen, "the training going on", 60)
     assert trainer(run) == number
-    tab.errors.clear()  # of the studio that was killed
     with studio(home) as opened:
         try:
-            enter(
-                tab,
-                opened,
-                "/runs?at=runs/one",
-                "document.querySelector('#stop') && !document.querySelector('#stop').disabled",
-            )
+            enter(tab, opened, "/runs?at=runs/one", STOPPABLE)
             tab.click("#stop")
             tab.wait("document.querySelector('#report').textContent.includes('Stopped at')", 60)
             tab.click("#go")
-            tab.wait("!document.querySelector('#stop').hidden", 60)
+            tab.wait(STOPPABLE, 60)
             tab.click("#stop")
             tab.wait("document.querySelector('#report').textContent.includes('Stopped at')", 60)
             assert verdicts.verdicts(folder) == {"00001.jpg": "drop"}
@@ -252,6 +248,7 @@ def test_sliders_and_a_picture_of_ones_own(tab: Tab, tmp_path: Path) -> None:
         tab.click("#reset")
         tab.wait("document.querySelector('#name').textContent === '0'")
         tab.click("[data-tab=project]")
+        tab.do("DOM.enable")
         node = tab.do("DOM.getDocument")["root"]["nodeId"]
         box = tab.do("DOM.querySelector", nodeId=node, selector="[name=picture]")["nodeId"]
         tab.do("DOM.setFileInputFiles", nodeId=box, files=[str(photo)])
