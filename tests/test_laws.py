@@ -19,12 +19,13 @@ ground      errors cores figures files progress interrupt notation schema regist
 recipe
 gather      workers painter.pen painter.character painter.head painter.hair painter.ornaments painter.clothes
              painter.backdrop painter.compose painter.folder painter album verdicts catalogue finders finders.*
-             finders.evaluate sites credits measure duplicates arrivals leash hearing collect crop clean survey faceset
+             finders.evaluate sites credits measure colours duplicates arrivals leash hearing collect crop clean survey
+             attributes tagger label faceset
 networks    contracts shard prior lite engine *  build
 run         tensorfile checkpoint logbook folder shipped
 artist      points artist
 judging     metrics features judge guard watch compare
-pages       page curves chart lapse origin headline faces run
+pages       page curves chart lapse origin headline faces labels run
 training    losses augment ranks team pupils learn start course loop
 explore     film features measures expression directions *
 share       facts wire model safetensors onnx memory foreign intake plan packed * export

@@ -37,6 +37,7 @@ CASES = {
     "crop": "crop {}/pictures -o {out}/cropped --size 64",
     "clean": "clean {out}/classes --min 8 --blur 0 --near 0",
     "faces": "faces {out}/classes --credits",
+    "label": "label {out}/classes",
     "recipes": "recipes dcgan-64 --set batch=64",
     "train": "train {faces} -o {out}/run --images 16",
     "judge": "judge {}/run --against {}/classes --count 20",
@@ -267,6 +268,7 @@ print(found.new, found.stopped)
 print(eshi.crop("pictures", out=Path("faces"), size=64).faces)
 print(eshi.clean("faces", blur=1.1, undo=False).verdicts["keep"])
 print(eshi.faces("faces", credits=True).hair)
+print(eshi.label("faces", tagger="wd.onnx", sure=0.3).counts["hair"])
 print(eshi.recipes().recipes["demo"], eshi.recipes("demo", set=["batch=8"]).text())
 run: Path = eshi.train("faces", recipe="demo", out="run", images="20k", set={"batch": 8}, faces_changed=True).run
 print(eshi.judge([run, "other"], count=100).rows[0]["name"], eshi.judge(run).ranked_by)

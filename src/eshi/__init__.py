@@ -1,7 +1,7 @@
 """eshi (絵師) learns to draw anime faces from pictures you collect. Its verbs are functions, loaded at first use:
 
     start here  demo
-    gather      paint, collect, crop, clean, faces
+    gather      paint, collect, crop, clean, faces, label
     train       recipes, train
     judge       judge, runs, report
     draw        draw

@@ -27,12 +27,14 @@ from eshi.verbs.exploring import transfer as transfer
 from eshi.verbs.exploring import walk as walk
 from eshi.verbs.gathering import Cleaned as Cleaned
 from eshi.verbs.gathering import Cropped as Cropped
+from eshi.verbs.gathering import Labelled as Labelled
 from eshi.verbs.gathering import Painted as Painted
 from eshi.verbs.gathering import Surveyed as Surveyed
 from eshi.verbs.gathering import clean as clean
 from eshi.verbs.gathering import collect as collect
 from eshi.verbs.gathering import crop as crop
 from eshi.verbs.gathering import faces as faces
+from eshi.verbs.gathering import label as label
 from eshi.verbs.gathering import paint as paint
 from eshi.verbs.judging import Judged as Judged
 from eshi.verbs.judging import Reported as Reported

@@ -12,6 +12,8 @@ import math
 import os
 import re
 import shutil
+from collections import Counter
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -24,15 +26,25 @@ from filelock import FileLock
 
 from eshi.gather import catalogue
 from eshi.gather.album import Album, Images, Problems, left_out
+from eshi.gather.label import SURE, settle, stored
 from eshi.ground import files
-from eshi.ground.errors import EshiError
+from eshi.ground.errors import EshiError, near_miss
 from eshi.ground.figures import printable
 from eshi.ground.image import SUFFIXES, Unreadable, decode
 from eshi.ground.progress import Progress, note
 
 FORMAT = 2  # of the pack; a change makes every pack anew
 ERRAND = 16  # images that a thread packs at a time
+OTHER = "other"  # the value of all that are rare
 SPOTS = 16  # images of a pack that are compared with their keys when it is opened
+
+
+@dataclass
+class Known:
+    """Attribute -> its values in order, and for each image the number of its value, -1 where that is unknown."""
+
+    values: dict[str, list[str]]
+    codes: np.ndarray  # (N, attributes) int64
 
 
 @dataclass
@@ -78,6 +90,24 @@ class FaceSet:
         found = [next((place[p] for p in PurePosixPath(f).parts if p in place), -1) for f in self.files]
         return np.array(found, np.int64)
 
+    def attributes(self, use: Sequence[str], sure: float = SURE, fewest: int = 1) -> Known:
+        """What `eshi label` knows of each image, of these attributes. Values that fewer than `fewest` training images
+        have become one, "other", or unknown where even that is rare."""
+        home = Album(self.path).home
+        said = settle(stored(home), sure)
+        if not said:
+            raise EshiError(f"{self.path} has no labels", f"first: eshi label {self.path}")
+        values: dict[str, list[str]] = {}
+        codes = np.full((len(self.files), len(use)), -1, np.int64)
+        for column, attribute in enumerate(use):
+            if attribute not in said:
+                raise EshiError(f"nothing is known of '{attribute}' in {self.path}", near_miss(attribute, said))
+            told = [said[attribute].get(file, ("", ""))[0] for file in self.files]
+            words = merged(attribute, told, [told[i] for i in self.train], fewest)
+            values[attribute] = sorted(set(words) - {""})
+            codes[:, column] = [values[attribute].index(word) if word else -1 for word in words]
+        return Known(values, codes)
+
     def picks(self, seed: int, step: int, count: int) -> tuple[np.ndarray, np.ndarray]:
         """Which images make batch `step`, and which of them are mirrored: a pure function of its arguments."""
         place = np.arange(step * count, (step + 1) * count)
@@ -93,6 +123,19 @@ class FaceSet:
         for i in np.flatnonzero(flips):  # OpenCV turns one around nine times faster than numpy's [:, ::-1]
             batch[i] = cv2.flip(batch[i], 1)
         return batch
+
+
+def merged(attribute: str, told: list[str], learned: list[str], fewest: int) -> list[str]:
+    """The same words, with those that are rare among the `learned` ones made one, and a note that says so."""
+    counts = Counter(word for word in learned if word)
+    rare = {word for word in set(told) - {""} if counts[word] < fewest}
+    if not rare:
+        return told
+    together = sum(counts[word] for word in rare)
+    other = OTHER if together >= fewest else ""
+    said = ", ".join(f"{word} {counts[word]}" for word in sorted(rare))
+    note(f"{attribute}: fewer than {fewest} faces are {said}: they are {f'one value, {OTHER}' if other else 'unknown'}")
+    return [other if word in rare else word for word in told]
 
 
 @functools.lru_cache(maxsize=2)

@@ -5,15 +5,14 @@ from collections import Counter
 from pathlib import Path
 from typing import Any
 
-import cv2
 import numpy as np
 
 from eshi.gather import catalogue
 from eshi.gather.album import Album
+from eshi.gather.colours import hair
 from eshi.gather.measure import measured
 from eshi.ground.figures import printable
 
-HAIR = ("black", "grey", "white", "brown", "red", "orange", "blonde", "green", "aqua", "blue", "purple", "pink")
 SIZES = (48, 64, 96, 128, 192, 256, 512)  # px: where the classes of the sources' sizes begin
 
 
@@ -62,33 +61,6 @@ def classes(sizes: list[int]) -> dict[str, int]:
 def hair_colours(crowns: np.ndarray) -> dict[str, int]:
     """Colour -> faces, the commonest first."""
     return dict(Counter(hair(crowns)).most_common())
-
-
-def hair(crowns: np.ndarray) -> list[str]:
-    """The commonest colour of each crown (N, 6, 12, 3), skin and paper left out where there is more."""
-    if not len(crowns):
-        return []
-    hsv = cv2.cvtColor(np.ascontiguousarray(crowns).reshape(-1, crowns.shape[2], 3), cv2.COLOR_RGB2HSV)
-    hue, saturation, value = np.moveaxis(hsv.reshape(len(crowns), -1, 3).astype(int), 2, 0)
-    hue = hue * 2  # OpenCV halves the degrees
-    tone = np.full(hue.shape, HAIR.index("red"))
-    for least, name in ((16, "orange"), (38, "blonde"), (66, "green"), (160, "aqua"), (200, "blue"), (255, "purple")):
-        tone[hue >= least] = HAIR.index(name)
-    tone[(hue >= 300) & (hue < 345)] = HAIR.index("pink")
-    tone[hue >= 345] = HAIR.index("red")
-    warm = (hue < 50) | (hue >= 345)
-    tone[(hue >= 16) & (hue < 38) & (saturation < 140) & (value > 180)] = HAIR.index("blonde")
-    tone[((hue < 12) | (hue >= 345)) & (value > 190) & (saturation < 130)] = HAIR.index("pink")
-    tone[warm & (value < 175) & (saturation < 170)] = HAIR.index("brown")
-    pale = saturation < 34
-    tone[pale] = HAIR.index("grey")
-    tone[pale & (value > 195)] = HAIR.index("white")
-    tone[value < 70] = HAIR.index("black")
-    skin = (hue >= 8) & (hue < 44) & (saturation < 95) & (saturation >= 14) & (value > 205)
-    paper = pale & (value > 247)
-    votes = np.stack([((tone == i) & ~skin & ~paper).sum(1) for i in range(len(HAIR))], 1)
-    votes[:, HAIR.index("white")] += np.where(votes.sum(1) < 0.1 * hue.shape[1], paper.sum(1), 0)
-    return [HAIR[i] for i in votes.argmax(1).tolist()]
 
 
 def text(found: dict[str, Any]) -> str:

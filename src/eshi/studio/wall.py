@@ -12,9 +12,9 @@ from PIL import Image
 
 from eshi.gather import catalogue, sites, verdicts
 from eshi.gather.album import Album, is_image
+from eshi.gather.colours import hair
 from eshi.gather.crop import png, shrink, square
 from eshi.gather.measure import loaded
-from eshi.gather.survey import hair
 from eshi.ground import image
 from eshi.ground.errors import EshiError
 from eshi.ground.figures import printable

@@ -1,5 +1,6 @@
 """From the world, or from nothing, to a folder of judged faces."""
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -254,3 +255,51 @@ def by_hand(faces: Path, keep: Files, drop: Files, undo: int) -> list[str]:
         if some:
             words.append(f"{word} by hand: {len(verdicts.say(album.home, word, some).files):,}")
     return words
+
+
+@dataclass
+class Labelled:
+    """`counts[attribute][value]` faces are known to have it, `known_from[source]` words count; the rest is unknown."""
+
+    faces: int
+    counts: dict[str, dict[str, int]]
+    known_from: dict[str, int]
+    conflicts: int
+    unmatched: dict[str, int]
+    file: Path
+    report: Path
+
+    def text(self) -> str:
+        lines = [f"{self.faces:,} faces; of these is known"]
+        for attribute, values in self.counts.items():
+            told = ", ".join(f"{value} {count:,}" for value, count in values.items())
+            lines.append(f"  {attribute:<8} of {sum(values.values()):,}: {told}")
+        lines += ["  nothing: no list, no tags, and what was measured is not sure enough"] if not self.counts else []
+        lines += [f"{count:,} names in the {source} are no face here" for source, count in self.unmatched.items()]
+        lines += [f"{self.conflicts:,} conflicts between sources"] if self.conflicts else []
+        return "\n".join([*lines, f"all that was said in {self.file}", f"look at {self.report}"])
+
+
+@verb("gather", "eshi label faces/")
+def label(
+    faces: Annotated[Path | str, About("a folder or zip of face images")],
+    *,
+    map: Annotated[
+        Path | str | None, About("more tags and words of your own, as YAML", flag="--map", metavar="FILE")
+    ] = None,
+    tagger: Annotated[Path | str | None, About("a tagger that you have: its .onnx", "none", "--with", "FILE")] = None,
+    sure: Annotated[float, About("the certainty from which on a word counts; 0.25 takes measured hair, too")] = 0.5,
+    workers: Workers = None,
+) -> Labelled:
+    """what each face shows: hair, eyes, glasses ...; from tags, lists, the painter, pixels, a tagger"""
+    from eshi.gather.label import label
+    from eshi.pages import labels_report
+
+    found = label(Path(faces), Path(map) if map else None, Path(tagger) if tagger else None, sure, workers)
+    counts = {
+        attribute: dict(Counter(value for value, _ in said.values()).most_common())
+        for attribute, said in found.said.items()
+    }
+    sources = Counter(source for said in found.said.values() for _, source in said.values())
+    page = labels_report(Path(faces), found)
+    return Labelled(found.faces, counts, dict(sources), len(found.conflicts), found.unmatched, found.file, page)
