@@ -123,11 +123,18 @@ def test_a_queue_tells_its_places_and_each_can_be_called_off(client: Client) -> 
     while jobs.found(third).state != "done":
         assert time.monotonic() < end
         time.sleep(0.02)
-    for _ in range(30):
-        jobs.add("one of many", "/work", lambda: time.sleep(0.5)) if len(jobs.waiting) < 20 else None
+    last = threading.Event()
+    jobs.add("the first of many", "/work", last.wait)  # and nothing moves until it is over
+    while jobs.waiting:
+        time.sleep(0.02)
+    for _ in range(20):
+        jobs.add("one of many", "/work", last.wait)
     assert client.post("/api/work/paint", out="too/many", count=1)[0] == 503
+    last.set()
     for job in list(jobs.waiting):
         client.post("/api/jobs/cancel", job=job.number)
+    while jobs.waiting:
+        time.sleep(0.02)
 
 
 def test_painting_and_cropping_are_jobs(client: Client) -> None:

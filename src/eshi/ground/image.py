@@ -220,8 +220,9 @@ def sheet(images: Pixels, columns: int | None = None, gap: int = 2) -> Pixels:
 
 def encode(image: Pixels, kind: str = "png", **options: object) -> bytes:
     memory = io.BytesIO()
-    with drawable(image.shape[-2], image.shape[-3], kind):
-        Image.fromarray(image).save(memory, kind, **options)
+    whole = Image.fromarray(image)
+    with drawable(*whole.size, kind):
+        whole.save(memory, kind, **options)
     return memory.getvalue()
 
 

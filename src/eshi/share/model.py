@@ -1,6 +1,6 @@
 """An ONNX model: written, read back, and run with torch's own functions, which is how an export is checked.
 
-The field numbers are those of onnx.proto; operators are as opset 13 has them.
+The field numbers are those of onnx.proto; operators are as opset 14 has them.
 """
 
 import math
@@ -15,7 +15,7 @@ from torch.nn import functional
 import eshi
 from eshi.share import wire
 
-OPSET, VERSION = 13, 7  # of the operators, and of the format that came with them
+OPSET, VERSION = 14, 7  # of the operators, and of the format that came with them
 KINDS = {torch.float32: 1, torch.int64: 7, torch.float16: 10}
 FLOAT, INT, TEXT, INTS = 1, 2, 3, 7  # kinds of attributes
 INPUT, OUTPUT = "latent", "faces"
