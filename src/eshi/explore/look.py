@@ -61,7 +61,7 @@ def look(
     z = who.latents(range(8) if points is None else points) if on is None or who.draws else None
     if on is not None:
         found = faceset(Path(on), who.recipe.width_height, holdout=0)
-        faces = np.ascontiguousarray(found.images[: MOST if points is None else len(points)])
+        faces = np.array(found.images[: MOST if points is None else len(points)])  # of its own: the pack is read-only
         seen = who.engine.put(faces)
     elif z is not None:
         faces, seen = who.render(z), who.drawn(z)
