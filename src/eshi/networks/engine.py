@@ -13,7 +13,7 @@ from threadpoolctl import threadpool_limits
 from torch import Tensor
 
 from eshi.ground.cores import cores
-from eshi.ground.errors import EshiError
+from eshi.ground.errors import EshiError, near_miss
 from eshi.networks.contracts import Network
 from eshi.networks.shard import HERE
 
@@ -117,7 +117,7 @@ def choose(device: str = "auto", precision: str = "auto") -> Engine:
     if device == "auto":
         device = next(name for name, usable in there.items() if usable)
     if device not in there:
-        raise EshiError(f"no device called '{device}'", f"auto takes what is there, else {', '.join(there)}")
+        raise EshiError(f"no device called '{device}'", f"{near_miss(device, ['auto', *there])} cpu is always there")
     if not there[device]:
         raise EshiError(
             f"there is no {device} device that this torch can use", "cpu is always there, auto takes what is"
