@@ -255,7 +255,7 @@ def test_sliders_and_a_picture_of_ones_own(tab: Tab, tmp_path: Path) -> None:
         tab.js("document.querySelector('#drop').steps.value = 10")
         tab.click("#drop .first")
         tab.wait("document.querySelectorAll('#project img').length > 2", 90)
-        assert tab.js("document.querySelector('#name').textContent") == "projected"
+        tab.wait("document.querySelector('#name').textContent === 'projected'")
         tab.js("history.back()")
         tab.wait("document.querySelector('[data-tab=faces]').getAttribute('aria-pressed') === 'true'")
 

@@ -16,6 +16,7 @@ from eshi.gather import catalogue, verdicts
 from eshi.ground import image
 from eshi.ground.progress import Progress
 from eshi.studio.ask import ROUTES
+from eshi.studio.feed import LISTENERS
 from eshi.studio.jobs import OVER
 
 
@@ -135,6 +136,14 @@ def test_a_queue_tells_its_places_and_each_can_be_called_off(client: Client) -> 
         client.post("/api/jobs/cancel", job=job.number)
     while jobs.waiting:
         time.sleep(0.02)
+
+
+def test_who_opens_many_pages_is_heard_by_the_newest(client: Client) -> None:
+    first, *others = [News(client) for _ in range(LISTENERS + 3)]
+    client.server.studio.feed.tell("word", text="hello")
+    assert others[-1].wait(lambda kind, _: kind == "word") == {"text": "hello"}
+    assert not first.told
+    assert len(client.server.studio.feed.ears) == LISTENERS
 
 
 def test_painting_and_cropping_are_jobs(client: Client) -> None:

@@ -14,21 +14,28 @@ News = tuple[str, dict[str, Any]]
 
 class Feed:
     def __init__(self) -> None:
-        self.lock, self.ears = threading.Lock(), set[queue.Queue[News | None]]()
+        self.lock, self.ears = threading.Lock(), dict[queue.Queue[News | None], None]()  # the longest listening first
 
     @contextmanager
-    def heard(self) -> Iterator["queue.Queue[News | None] | None"]:
-        """A queue of news, None in it for the end; or None where too many listen already."""
+    def heard(self) -> Iterator["queue.Queue[News | None]"]:
+        """A queue of news, None in it for the end. Where too many listen, the one of longest is let go: most likely its
+        page is closed, which only shows at the next sign of life; if not, it comes back by itself."""
         ear: queue.Queue[News | None] = queue.Queue(WAITING)
         with self.lock:
-            free = len(self.ears) < LISTENERS
-            if free:
-                self.ears.add(ear)
+            while len(self.ears) >= LISTENERS:
+                self.dismiss(next(iter(self.ears)))
+            self.ears[ear] = None
         try:
-            yield ear if free else None
+            yield ear
         finally:
             with self.lock:
-                self.ears.discard(ear)
+                self.ears.pop(ear, None)
+
+    def dismiss(self, ear: "queue.Queue[News | None]") -> None:
+        self.ears.pop(ear, None)
+        while ear.full():
+            ear.get_nowait()
+        ear.put_nowait(None)
 
     def tell(self, kind: str, **facts: Any) -> None:
         with self.lock:
@@ -36,14 +43,12 @@ class Feed:
                 try:
                     ear.put_nowait((kind, facts))
                 except queue.Full:
-                    self.ears.discard(ear)
+                    self.dismiss(ear)
 
     def end(self) -> None:
         with self.lock:
-            for ear in self.ears:
-                while ear.full():
-                    ear.get_nowait()
-                ear.put_nowait(None)
+            for ear in list(self.ears):
+                self.dismiss(ear)
 
     def listening(self, ear: "queue.Queue[News | None]") -> bool:
         with self.lock:

@@ -73,14 +73,16 @@ async function compare() {
 
 // One run
 
+const panel = one('#controls'), reel = one('#film'); // they lie inside the report, which is put in anew each time
+
 async function look() {
   run = await ask('/api/run', { at });
   document.title = `${run.at} · ${run.state}`;
   report(one('#report'), run.report);
-  one('#report .lead').after(one('#controls'));
+  one('#report .lead').after(panel);
   const grid = one('#report .grid');
-  if (grid) grid.prepend(one('#film'), el('div', { class: 'column' }, [...grid.children].slice(0, 2)));
-  else one('#report').append(one('#film'));
+  if (grid) grid.prepend(reel, el('div', { class: 'column' }, [...grid.children].slice(0, 2)));
+  else one('#report').append(reel);
   controls();
   film();
   one('#outputbox').hidden = !run.output;
