@@ -5,7 +5,7 @@ const SHELVES = [
   ['run', 'Runs', 'What trains, and what was trained.', at => link('/runs', { at })],
   ['faces', 'Face sets', 'Faces with verdicts: keep the good ones.', at => link('/faces', { at })],
   ['pictures', 'Pictures', 'Originals, as collected.', at => link('/work', { pictures: at })],
-  ['images', 'Other folders and zips', 'Images that eshi knows nothing of yet.', at => link('/faces', { at })],
+  ['images', 'Other folders', 'Folders and zips of images that eshi knows nothing of yet.', at => link('/faces', { at })],
 ];
 
 async function show() {
