@@ -65,7 +65,7 @@ def test_shards_learn_what_the_whole_batch_teaches(case: str, tiny: Recipe, face
                     assert torch.allclose(value, its.state_dict()[name], rtol=1e-3, atol=1e-5), name
 
 
-@pytest.mark.parametrize("precision", ["fp32", "bf16"])
+@pytest.mark.parametrize("precision", ["bf16", pytest.param("fp32", marks=pytest.mark.slow)])
 def test_the_number_of_cores_changes_no_bit(precision: str, tiny: Recipe, faces: Path, tmp_path: Path) -> None:
     sets = [f"engine.precision={precision}", "engine.shards=3", "augment.name=diff", "discriminator.dropout=0.2"]
     of = recipe.parse(tiny.as_dict(), [*sets, "loss.r1=1"])

@@ -66,7 +66,10 @@ def test_turns_resume_too(turns: tuple[int, int], faces: Path, tiny: Recipe, tmp
     assert same(whole, train(faces, tiny, tmp_path / "parts"))
 
 
-@pytest.mark.parametrize("name", sorted(recipe.shipped()))
+LONG = {"eshi-256": pytest.mark.slow}  # six seconds
+
+
+@pytest.mark.parametrize("name", [pytest.param(n, marks=LONG.get(n, ())) for n in sorted(recipe.shipped())])
 def test_every_shipped_recipe_trains_three_steps_resumes_and_draws(name: str, faces: Path, tmp_path: Path) -> None:
     small = [f"{part}.width=4" for part in ("generator", "discriminator")] + ["batch=8", "images=8", "judge.every=0"]
     train(faces, recipe.load(name, small), tmp_path / "run")
