@@ -1,6 +1,11 @@
 """Words that would like to be markup, and what shows whether they became it."""
 
+from collections.abc import Callable
 from html.parser import HTMLParser
+
+import pytest
+
+from eshi.ground.errors import EshiError
 
 EVIL = (
     """</script></style></title></pre>"><script>alert(1)</script>"""
@@ -22,3 +27,16 @@ def skeleton(page: str) -> list[tuple[str, list[str]]]:
 
     Reader().feed(page)
     return found
+
+
+def refused(ask: Callable[[], object], *words: str, most: int = 500) -> EshiError:
+    """What is asked ends in an error of one line and a hint, both with their words."""
+    with pytest.raises(EshiError) as raised:
+        ask()
+    said, hint = str(raised.value), raised.value.hint
+    assert hint
+    assert "\n" not in said + hint
+    assert len(said) < most
+    for word in words:
+        assert word in said + hint
+    return raised.value

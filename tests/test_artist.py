@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from hostile import refused
 from untrained import kept, made
 
 import eshi
@@ -17,7 +18,6 @@ from eshi import explore
 from eshi.artist import Artist, draw, stream
 from eshi.explore.directions import Directions, save
 from eshi.ground import image
-from eshi.ground.errors import EshiError
 from eshi.ground.registry import DISCRIMINATORS
 from eshi.networks.build import networks
 from eshi.recipe import load
@@ -34,19 +34,6 @@ def changed(run: Path, change) -> Path:
     change(state)
     torch.save(state, run / "last.pt")
     return run
-
-
-def refused(ask, *words: str) -> EshiError:
-    """What is asked ends in an error of one line and a hint, both with their words."""
-    with pytest.raises(EshiError) as raised:
-        ask()
-    said, hint = str(raised.value), raised.value.hint
-    assert hint
-    assert "\n" not in said + hint
-    assert len(said) < 500
-    for word in words:
-        assert word in said + hint
-    return raised.value
 
 
 def test_it_says_which_step_it_draws_with(run: Path) -> None:

@@ -36,12 +36,16 @@ def artist_of(G: Generator, name: str) -> Artist:
     return Artist(recipe.load("dcgan-64", [f"name={name}"]), 0, G, None)
 
 
+def at_work(tab: Tab, G: Generator, folder: Path) -> None:
+    page.write(artist_of(G, "layout"), folder / "face.html")
+    tab.open((folder / "face.html").as_uri())
+    settled(tab)
+
+
 @pytest.mark.parametrize("kind", KINDS)
 def test_every_layout_draws_torchs_pixels(tab: Tab, kind: str, tmp_path: Path) -> None:
     G = built(kind)
-    page.write(artist_of(G, "layout"), tmp_path / "face.html")
-    tab.open((tmp_path / "face.html").as_uri())
-    settled(tab)
+    at_work(tab, G, tmp_path)
     assert off(tab, G, G.draw(20, 5)).max() <= 2
     for number in (0, 7, 123_456, 2**32 + 1, 10**17, *range(1_000, 1_020)):  # NumPy's random numbers, to the last bit
         z = G.draw(1, number)[0].numpy()
@@ -52,9 +56,7 @@ def test_every_layout_draws_torchs_pixels(tab: Tab, kind: str, tmp_path: Path) -
 @pytest.mark.parametrize("name", ODD)
 def test_layers_of_any_size_draw_torchs_pixels(tab: Tab, name: str, tmp_path: Path) -> None:
     G = odd(name)
-    page.write(artist_of(G, "odd"), tmp_path / "face.html")
-    tab.open((tmp_path / "face.html").as_uri())
-    settled(tab)
+    at_work(tab, G, tmp_path)
     assert off(tab, G, G.draw(20, 5)).max() <= 2
     assert tab.errors == []
 

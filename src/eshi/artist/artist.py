@@ -50,7 +50,7 @@ class Artist:
             raise EshiError(f"{path} is a picture", "name a run folder or a checkpoint first; eshi runs lists the runs")
         file = next((path / name for name in STEPS if (path / name).exists()), path)
         state: dict[str, Any] = shipped.state() if own else checkpoint.load(file)
-        weights = {"G": state["G"] if state.get("G_ema") is None else state["G_ema"], "D": state.get("D")}
+        weights = {"G": checkpoint.drawing(state), "D": state.get("D")}
         weights = {name: its for name, its in weights.items() if its is not None}
         found = recipe.parse(state["recipe"], where=f"the recipe in {file}").check([SECTIONS[name] for name in weights])
         ready, engine = trained(found, weights, file), choose(device, "fp32")

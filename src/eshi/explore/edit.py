@@ -45,19 +45,25 @@ def edit(
         found = saved(who)
     if not changes or steps < 2:
         raise EshiError("nothing to change", "for example: --set hair=pink --set smile=+2")
-    z = before = who.latent(point)
-    amounts = {name: wanted(found, name, value) for name, value in changes.items()}  # all checked before one is done
+    before = who.latent(point)
+    amounts = {name: wanted(found, name, value) for name, value in changes.items()}
+    z = moved(who, before, found, amounts)
+    shares = torch.linspace(0, 1, steps)[:, None]
+    images = who.render(before + shares * (z - before))
+    known = measured(images[[0, -1]], more)
+    words = [str(points.said(point)), *(progressed(changes, amounts, float(share)) for share in shares[1:])]
+    return Edit(images, z.numpy(), {name: (float(v[0]), float(v[1])) for name, v in known.items()}, words)
+
+
+def moved(who: Artist, z: Tensor, found: Directions, amounts: dict[str, float | np.ndarray]) -> Tensor:
+    """One change after the other; `wanted` gives the amounts, and all are checked before one is done."""
     for name, amount in amounts.items():
         if isinstance(amount, float):
             far = amount * who.G.prior.deviation * torch.from_numpy(found.vector(name))
             z = who.G.prior.possible(z + far)  # as far as it is told, likely or not
         else:
             z = coloured(who, z, found.colours[name], COLOURED[name], amount)
-    shares = torch.linspace(0, 1, steps)[:, None]
-    images = who.render(before + shares * (z - before))
-    known = measured(images[[0, -1]], more)
-    words = [str(points.said(point)), *(progressed(changes, amounts, float(share)) for share in shares[1:])]
-    return Edit(images, z.numpy(), {name: (float(v[0]), float(v[1])) for name, v in known.items()}, words)
+    return z
 
 
 def progressed(changes: dict[str, str | float], amounts: dict[str, float | np.ndarray], share: float) -> str:

@@ -13,13 +13,14 @@ from eshi.ground.errors import EshiError
 from eshi.ground.figures import printable
 from eshi.ground.files import write
 
+TABLE, PAGE = "CREDITS.csv", "CREDITS.md"
 COLUMNS = ("picture", "faces", "artist", "site", "rating", "post_url", "file_url")
 
 
 def credits(folder: Path, into: Path | None = None) -> tuple[Path, Path]:
     """Every picture with a face that is kept, once; written beside the faces, or `into` the run that learns them."""
     album = Album(Path(folder))
-    table_file, page = (into / name if into else album.beside(name) for name in ("CREDITS.csv", "CREDITS.md"))
+    table_file, page = (into / name if into else album.beside(name) for name in (TABLE, PAGE))
     rows = [row for row in catalogue.rows(album.home) if row["verdict"] in (None, "keep")]
     if not rows:
         raise EshiError(f"there are no catalogued faces in {album.path}", "crop and clean them: eshi crop, eshi clean")

@@ -28,6 +28,7 @@ from eshi.gather import catalogue
 from eshi.gather.album import Album, Images, Problems, left_out
 from eshi.gather.label import SURE, settle, stored
 from eshi.ground import files
+from eshi.ground.cores import cores
 from eshi.ground.errors import EshiError, near_miss
 from eshi.ground.figures import printable
 from eshi.ground.image import SUFFIXES, Unreadable, decode
@@ -272,7 +273,7 @@ def build_pack(album: Album, size: tuple[int, int], names: Images, home: Path, s
     todo, broken = list(enumerate(names)), 0
     with (
         Progress(f"packing {album.path.name} at {size[0]}x{size[1]}", len(names), "images") as bar,
-        ThreadPoolExecutor(min(16, os.cpu_count() or 1)) as pool,
+        ThreadPoolExecutor(min(16, cores())) as pool,
     ):
         try:
             for said in pool.map(load, (todo[i : i + ERRAND] for i in range(0, len(todo), ERRAND))):

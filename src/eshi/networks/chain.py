@@ -15,6 +15,7 @@ from eshi.ground.errors import EshiError
 from eshi.ground.registry import DISCRIMINATORS, GENERATORS
 from eshi.ground.schema import Form, Range
 from eshi.networks import prior as priors
+from eshi.networks.contracts import pair
 
 AFTER = r"(?: (?:bias|batch|relu|leaky|tanh))*"
 PATTERN = re.compile(
@@ -82,10 +83,6 @@ class Discriminator(nn.Module):
         if out.shape[1] == 2:  # softmax cross-entropy of two classes sees only the difference of their logits
             return out[:, 1] - out[:, 0]
         return out[:, 0] if out.shape[1] == 1 else out
-
-
-def pair(size: int | tuple[int, int]) -> tuple[int, int]:
-    return (size, size) if isinstance(size, int) else size
 
 
 def chain(start: Shape, layers: Sequence[str], flat: bool = False) -> list[nn.Module]:

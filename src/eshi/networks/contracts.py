@@ -89,3 +89,8 @@ class Looking(Discriminator, Protocol):
     """A discriminator with a part that never learns, which may be passed apart: what it saw goes in for the images."""
 
     def see(self, images: Tensor) -> Tensor: ...
+
+
+def pair(size: int | tuple[int, int]) -> tuple[int, int]:
+    """(width, height); one number is a square."""
+    return (size, size) if isinstance(size, int) else size

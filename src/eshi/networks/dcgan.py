@@ -10,6 +10,7 @@ from eshi.ground.errors import EshiError
 from eshi.ground.registry import DISCRIMINATORS, GENERATORS
 from eshi.ground.schema import Range, Share
 from eshi.networks import prior as priors
+from eshi.networks.contracts import pair
 from eshi.networks.shard import Dropout
 
 Init = Literal["normal", "default"]
@@ -67,10 +68,6 @@ def reachable(size: tuple[int, int], factor: int) -> str:
     sides = {stem * 2**doublings * factor for stem in STEM for doublings in range(8)}
     near = sorted(sides, key=lambda side: abs(side - size[0]))[:4]
     return f"near it: {', '.join(map(str, sorted(near)))}"
-
-
-def pair(size: int | tuple[int, int]) -> tuple[int, int]:
-    return (size, size) if isinstance(size, int) else size
 
 
 def channels(width: int, count: int) -> list[int]:

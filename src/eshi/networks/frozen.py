@@ -13,6 +13,7 @@ from torch.nn.utils.parametrizations import spectral_norm
 from eshi.ground.errors import EshiError
 from eshi.ground.registry import DISCRIMINATORS
 from eshi.ground.schema import Range
+from eshi.networks.contracts import pair
 from eshi.networks.lite import Lite, freeze
 
 WEIGHTS = Path(__file__).with_name("lite1.npz")
@@ -32,7 +33,7 @@ class Frozen(nn.Module):
         mix: Annotated[int, Range(0)] = 0,
     ):
         super().__init__()
-        self.size = wide, high = (size, size) if isinstance(size, int) else size
+        self.size = wide, high = pair(size)
         scale = min(1.0, LARGEST / min(wide, high))
         self.look = (round(high * scale / 16) * 16, round(wide * scale / 16) * 16)
         self.shapes = [(CHANNELS, self.look[0] // by, self.look[1] // by) for by in (4, 8, 16)]
@@ -43,7 +44,7 @@ class Frozen(nn.Module):
     @staticmethod
     def fits(size: int | tuple[int, int], **others: Any) -> None:
         """Its deepest map is a sixteenth of a picture."""
-        if (short := size if isinstance(size, int) else min(size)) < 16:
+        if (short := min(pair(size))) < 16:
             raise EshiError(f"the discriminator 'frozen' sees nothing in {short} px", "it needs 16 px or more")
 
     def see(self, images: Tensor) -> Tensor:

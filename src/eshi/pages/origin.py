@@ -6,6 +6,7 @@ from collections import Counter
 from functools import lru_cache
 from pathlib import Path
 
+from eshi.gather.credits import PAGE, TABLE
 from eshi.ground import notation
 from eshi.ground.errors import EshiError
 from eshi.ground.figures import human
@@ -68,14 +69,14 @@ def machine(rows: list[Row]) -> Markup:
 
 
 def credited(folder: Path) -> Markup:
-    title, table = tag("h2", "Credits of the data"), folder / "CREDITS.csv"
+    title, table = tag("h2", "Credits of the data"), folder / TABLE
     if not table.is_file():
         words = "None: the faces of this run had no catalogue that says where they came from."
         return tag("div", title, tag("p", words), class_="card")
     try:
         pictures, faces, artists, sites = tally(table, table.stat().st_mtime_ns)
     except (OSError, csv.Error) as error:
-        return tag("div", title, tag("p", f"CREDITS.csv cannot be read: {error}"), class_="card")
+        return tag("div", title, tag("p", f"{TABLE} cannot be read: {error}"), class_="card")
     shown = artists.most_common(ARTISTS)
     names = [tag("span", f"{name} ", tag("b", f"{count:,}")) for name, count in shown]
     known = f"{len(artists):,} known artist{'s' * (len(artists) != 1)}"
@@ -83,9 +84,7 @@ def credited(folder: Path) -> Markup:
     words = f"{faces:,} faces from {pictures:,} pictures{of} by {known}. The pictures belong to those who drew them."
     if len(artists) > len(shown):
         words += f" The {len(shown)} with the most are shown."
-    where = tag(
-        "p", tag("code", "CREDITS.md"), " and ", tag("code", "CREDITS.csv"), " beside this page name every picture."
-    )
+    where = tag("p", tag("code", PAGE), " and ", tag("code", TABLE), " beside this page name every picture.")
     return tag("div", title, tag("p", words), tag("div", *names, class_="tags") if names else "", where, class_="card")
 
 

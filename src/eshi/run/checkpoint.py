@@ -186,6 +186,11 @@ def fill(part: Any, state: Any, where: str) -> None:
     part.load_state_dict(state | {"param_groups": part.state_dict()["param_groups"]} if optimizer else state)
 
 
+def drawing(state: Mapping[str, Any]) -> Any:
+    """The weights that draw: the average of G where the run kept one; None where there is no G."""
+    return state["G"] if state.get("G_ema") is None else state["G_ema"]
+
+
 def misfit(wanted: Mapping[str, Any], found: Any) -> str:
     """Which name, and how it differs; "" where all is as wanted."""
     if not isinstance(found, Mapping):

@@ -5,10 +5,10 @@ from pathlib import Path
 from typing import Any
 
 from eshi.artist import Artist
+from eshi.gather.credits import PAGE, TABLE
 from eshi.run import logbook
 from eshi.run.logbook import Row, number
 
-NAMES = ("CREDITS.md", "CREDITS.csv")
 LONGEST = 1_000_000  # bytes of credits that travel inside a file
 LEFT_OUT = ("step", "seconds", "judge_seconds", "judge_price", "gradient_d", "gradient_g")  # of learning, not of faces
 NOBODY = "no credits: where the pictures came from is not known here (eshi faces FACES --credits)"
@@ -53,12 +53,12 @@ def figures(row: Row) -> dict[str, Any]:
 
 
 def credited(home: Path | None) -> list[Path]:
-    return [home / name for name in NAMES if (home / name).is_file()] if home else []
+    return [home / name for name in (PAGE, TABLE) if (home / name).is_file()] if home else []
 
 
 def text(files: list[Path]) -> str:
     """Whole lines of the page; of a very long one the first."""
-    if not files or files[0].name != NAMES[0]:
+    if not files or files[0].name != PAGE:
         return ""
     with files[0].open("rb") as file:
         found = file.read(LONGEST + 1)

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from eshi.artist import Artist, draw
-from eshi.gather.credits import plain
+from eshi.gather.credits import PAGE, plain
 from eshi.ground import files, image
 from eshi.ground.errors import EshiError
 from eshi.ground.figures import measured
@@ -75,7 +75,7 @@ def write(artist: Artist, out: Path, only_g: bool = False, push: str | None = No
         if file.resolve() != (out / file.name).resolve():
             shutil.copyfile(file, out / file.name)
     if not known.files and known.credits:
-        files.write(out / "CREDITS.md", known.credits.encode())
+        files.write(out / PAGE, known.credits.encode())
     if (out / "README.md").exists():
         said.append("README.md stays as it is")
     else:
@@ -90,7 +90,7 @@ def write(artist: Artist, out: Path, only_g: bool = False, push: str | None = No
 def card(artist: Artist, known: Facts) -> str:
     recipe, (width, height) = artist.recipe, artist.G.size
     about = "\n".join(plain(line) for line in recipe.about.splitlines())
-    who = "[CREDITS.md](CREDITS.md) names the artists." if known.files or known.credits else f"There are {NOBODY}."
+    who = f"[{PAGE}]({PAGE}) names the artists." if known.files or known.credits else f"There are {NOBODY}."
     return CARD.format(
         name=plain(recipe.name), about=about, width=width, height=height, latent=artist.G.latent, count=FACES,
         last=FACES - 1, prior=artist.G.prior, images=artist.images, scores=table(known.scores), credits=who,

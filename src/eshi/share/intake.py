@@ -10,6 +10,7 @@ import torch
 
 from eshi import recipe
 from eshi.artist.artist import trained
+from eshi.gather.credits import PAGE
 from eshi.ground import files
 from eshi.ground.errors import EshiError
 from eshi.ground.figures import printable
@@ -49,7 +50,7 @@ def take_in(file: Path | str, out: Path | str | None = None, prior: str = "") ->
     with Run(folder, found) as run:
         run.save(state)
     if credits := state["shared"].get("credits"):
-        files.write(folder / "CREDITS.md", str(credits).encode())
+        files.write(folder / PAGE, str(credits).encode())
     return Imported(folder, found, parts)
 
 
@@ -66,7 +67,7 @@ def known(file: Path) -> tuple[Recipe, dict[str, Any], list[str]] | None:
         return None
     state = checkpoint.load(file)
     found = recipe.parse(state["recipe"], where=f"the recipe in {file}").check(recipe.SIZED)
-    kept = {"G": state.get("G_ema") or state["G"], "D": state.get("D"), "shared": state["shared"]}
+    kept = {"G": checkpoint.drawing(state), "D": state.get("D"), "shared": state["shared"]}
     told = [f"{name}: as eshi exported it" for name in "GD" if kept[name] is not None]
     return found, NEW | {"images": state["images"]} | kept, told
 

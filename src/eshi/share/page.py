@@ -16,6 +16,7 @@ import eshi
 from eshi.artist import Artist, render
 from eshi.explore.directions import TOLD, Directions, saved
 from eshi.explore.measures import COLOURED, COLOURS
+from eshi.gather.credits import TABLE
 from eshi.ground import files
 from eshi.ground.errors import EshiError
 from eshi.ground.figures import measured
@@ -147,7 +148,7 @@ def scores(row: Row) -> list[str]:
 
 def credits(home: Path | None, text: str) -> dict[str, Any] | None:
     """The artists by the run's table; by the page of credits alone, where a file came with no more."""
-    table = home / "CREDITS.csv" if home else None
+    table = home / TABLE if home else None
     if table is None or not table.is_file():
         return {"text": text[:WORDS]} if text else None
     try:

@@ -115,8 +115,8 @@ def face(
 def moved(who: "Artist", point: str, latent: Sequence[float] | None, dims: Changes, edits: Changes) -> "torch.Tensor":
     from eshi.artist.points import fitting
     from eshi.explore.directions import saved
-    from eshi.explore.edit import coloured, wanted
-    from eshi.explore.measures import COLOURED
+    from eshi.explore.edit import moved as along
+    from eshi.explore.edit import wanted
 
     z = who.latent(points(point)[0]) if latent is None else fitting(np.array(latent), who.G.latent, "the latent")
     z = z.clone()
@@ -126,13 +126,7 @@ def moved(who: "Artist", point: str, latent: Sequence[float] | None, dims: Chang
         z[int(dim)] = float(value)
     if edits:
         found = saved(who)
-        for name, value in edits.items():
-            amount = wanted(found, name, value)
-            if isinstance(amount, float):
-                way = z.new_tensor(found.vector(name))
-                z = who.G.prior.possible(z + amount * who.G.prior.deviation * way)
-            else:
-                z = coloured(who, z, found.colours[name], COLOURED[name], amount)
+        z = along(who, z, found, {name: wanted(found, name, value) for name, value in edits.items()})
     return z
 
 

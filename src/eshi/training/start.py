@@ -82,7 +82,7 @@ def head_start(who: Pupils, source: str) -> str:
         state, only_G = shipped.state(), True
     else:
         state = checkpoint.load(Path(path))
-    state |= {"G": state.get("G_ema") or state["G"]}
+    state |= {"G": checkpoint.drawing(state)}
     parts = {name: part for name, part in who.parts().items() if not name.split()[-1].startswith("opt_")}
     for name, part in parts.items():
         stored = state["G"] if name == "G_ema" else state.get(name)
