@@ -173,7 +173,7 @@ def load(source: str | Path, overrides: Sequence[str] = ()) -> Recipe:
     path = Path(source)
     if path.suffix.lower() not in (".yaml", ".yml"):
         if str(source) not in names():
-            hint = near_miss(str(source), names()) + "; your own recipe: give its file, which ends in .yaml"
+            hint = "your own recipe is named by its file, which ends in .yaml; " + near_miss(str(source), names())
             raise EshiError(f"no recipe called '{source}'", hint)
         path = SHIPPED / f"{source}.yaml"
     try:

@@ -103,7 +103,7 @@ def source(site: str, tags: str, rating: str) -> Source:
         return Source(site, root + search(engine, tags, rating), root, engine, "")
     match = re.fullmatch(r"(?:(\w+):)?(https?://[^/?#]+)(.*)", site, re.IGNORECASE)
     if not match:
-        raise EshiError(f"no site called '{site}'", f"{near_miss(site, SITES)}; or give a whole address (https://...)")
+        raise EshiError(f"no site called '{site}'", f"a whole address (https://...) will do; {near_miss(site, SITES)}")
     word, root, path = match.groups()
     engine = (word or "").lower()
     if path.strip("/") and tags:

@@ -117,7 +117,7 @@ def choose(device: str = "auto", precision: str = "auto") -> Engine:
     if device == "auto":
         device = next(name for name, usable in there.items() if usable)
     if device not in there:
-        raise EshiError(f"no device called '{device}'", f"{near_miss(device, ['auto', *there])} cpu is always there")
+        raise EshiError(f"no device called '{device}'", f"cpu is always there; {near_miss(device, ['auto', *there])}")
     if not there[device]:
         raise EshiError(
             f"there is no {device} device that this torch can use", "cpu is always there, auto takes what is"

@@ -40,7 +40,7 @@ def paint(studio: Studio, out: str, count: Annotated[int, Range(1, 100_000)] = 5
 def collect(studio: Studio, site: str, tags: str, out: str, limit: Many = 500, rating: Rate = "safe") -> Any:
     """pictures by tags from one of the known sites, politely; the only thing here that uses the internet"""
     if site not in SITES:
-        raise EshiError(f"there is no site '{site}' here", f"{near_miss(site, SITES)}; others: eshi collect ADDRESS")
+        raise EshiError(f"there is no site '{site}' here", f"others: eshi collect ADDRESS; {near_miss(site, SITES)}")
     folder = studio.place.new(out)
     call = partial(gathering.collect, site, tags, out=folder, limit=limit, rating=cast(Rating, rating))
     return errand(studio, f"collecting {tags or 'all'} from {site}", out, call)
