@@ -7,14 +7,14 @@ from collections.abc import Iterable, Iterator
 import cv2
 import numpy as np
 from scenes import Stock, scene
-from sources import painted, places, split
+from sources import painted, places, shown, split
 
 from eshi.gather.finders import finder
 from eshi.gather.finders.evaluate import right_ones
 from eshi.ground.image import Pixels
 
 Marked = tuple[Pixels, np.ndarray]  # a picture, its boxes (N, 4)
-SCORES = (0.2, 0.3, 0.35, 0.4, 0.45, 0.5, 0.6)
+SCORES = (0.4, 0.5, 0.55, 0.6, 0.65, 0.7, 0.75, 0.8)
 
 
 def rows(name: str, pictures: Iterable[Marked], smallest: int, given: argparse.Namespace) -> Iterator[str]:
@@ -43,7 +43,7 @@ def main() -> None:
     cv2.setNumThreads(1)
     boxes, tight, empty = split(given, 1)
     drawn = painted(given.count, given.seed)
-    stock, rng = Stock(boxes, tight, drawn[:50], empty), np.random.default_rng(given.seed)
+    stock, rng = Stock(boxes, tight, drawn[:50], empty, things=shown(given, 1)), np.random.default_rng(given.seed)
     sets: dict[str, tuple[Iterable[Marked], int]] = {
         "pictures held out": (((source.sizes[0], source.boxes) for source in boxes), 48),
         "painted": (((source.sizes[0], source.boxes) for source in drawn), 48),

@@ -3,7 +3,10 @@ the distances to the four sides of FCOS, arXiv:1904.01355)."""
 
 from pathlib import Path
 
+import numpy as np
+import onnx
 import torch
+from onnx import TensorProto, helper, numpy_helper
 from torch import Tensor, nn
 from torch.nn import functional
 
@@ -29,8 +32,8 @@ class Network(nn.Module):
     def __init__(self) -> None:
         super().__init__()
         self.fine = nn.Sequential(convolution(3, 16, 2), convolution(16, 24, 2), convolution(24, 48, 2), Residual(48))
-        self.middle = nn.Sequential(convolution(48, 64, 2), Residual(64))
-        self.coarse = nn.Sequential(convolution(64, 64, 2), Residual(64))
+        self.middle = nn.Sequential(convolution(48, 64, 2), Residual(64), Residual(64))
+        self.coarse = nn.Sequential(convolution(64, 64, 2), Residual(64), Residual(64), Residual(64))
         self.down_middle, self.down_fine = convolution(64, 64, kernel=1), convolution(64, 48, kernel=1)
         self.join = convolution(48, 56)
         self.head = nn.Conv2d(56, 5, 1)
@@ -66,11 +69,68 @@ def loss(out: Tensor, target: Tensor) -> tuple[Tensor, Tensor]:
 
 
 def export(network: nn.Module, path: Path) -> None:
-    """ONNX with the batch norms folded into the convolutions, for any size that is a multiple of 32."""
+    """ONNX with the batch norms folded into the convolutions, for any size that is a multiple of 32; the weights of the
+    convolutions are kept in 16 bits, which halves the file."""
     temporary = path.with_suffix(".part.onnx")
     torch.onnx.export(
         network.eval(), (torch.zeros(1, 3, 128, 160),), str(temporary), dynamo=False, opset_version=13,
         input_names=["pixels"], output_names=["cells"],
         dynamic_axes={"pixels": {2: "height", 3: "width"}, "cells": {2: "rows", 3: "columns"}},
     )  # fmt: skip
+    model = onnx.load(temporary)
+    for kept in [kept for kept in model.graph.initializer if len(kept.dims) == 4]:
+        name, values = kept.name, numpy_helper.to_array(kept).astype(np.float16)
+        kept.CopyFrom(numpy_helper.from_array(values, f"{name}_half"))
+        model.graph.node.insert(0, helper.make_node("Cast", [kept.name], [name], to=TensorProto.FLOAT))
+    onnx.save(model, temporary)
     temporary.replace(path)
+
+
+def layers(path: Path) -> dict[str, tuple[np.ndarray, np.ndarray]]:
+    """Name of a convolution in `Network` -> its weights and biases in an exported file."""
+    graph = onnx.load(path).graph
+    kept = {value.name: numpy_helper.to_array(value) for value in graph.initializer}
+    found = {}
+    for node in graph.node:
+        if node.op_type in ("Cast", "Identity"):
+            kept[node.output[0]] = kept[node.input[0]]
+        if node.op_type == "Conv":  # "/fine/fine.3/first/first.0/Conv" is fine.3.first.0
+            steps = node.name.split("/")[1:-1]
+            last = [
+                step for step, after in zip(steps, [*steps[1:], ""], strict=True) if not after.startswith(f"{step}.")
+            ]
+            found[".".join(last)] = tuple(kept[name].astype(np.float32) for name in node.input[1:])
+    return found
+
+
+@torch.no_grad()
+def load(network: Network, path: Path, pixels: Tensor) -> None:
+    """Begins with an exported file. Its batch norms are gone: they get back what they would remember of `pixels`, and
+    undo it, so that the outputs stay as they were. A residual that the file does not have begins by adding nothing."""
+    found = layers(path)
+    hooks = []
+
+    def remember(norm: nn.BatchNorm2d, given: tuple[Tensor]) -> None:
+        assert norm.running_mean is not None
+        assert norm.running_var is not None
+        norm.running_var, norm.running_mean = torch.var_mean(given[0], (0, 2, 3))
+        norm.weight.mul_((norm.running_var + norm.eps).sqrt())
+        norm.bias.add_(norm.running_mean * (norm.weight != 0))
+
+    for name, part in network.named_modules():
+        if isinstance(part, nn.Conv2d) and name in found:
+            part.weight.copy_(torch.from_numpy(found[name][0]))
+            if part.bias is not None:
+                part.bias.copy_(torch.from_numpy(found[name][1]))
+        if isinstance(part, nn.BatchNorm2d):
+            before = f"{name[:-1]}0"  # the convolution that it was folded into
+            if before in found:
+                nn.init.ones_(part.weight)
+                part.bias.copy_(torch.from_numpy(found[before][1]))
+            hooks.append(part.register_forward_pre_hook(remember))
+        if isinstance(part, Residual) and f"{name}.second.0" not in found:
+            nn.init.zeros_(part.second[1].weight)
+    network.eval()(pixels)
+    for hook in hooks:
+        hook.remove()
+    network.train()

@@ -1,11 +1,14 @@
-"""Training scenes: faces pasted at many sizes and tilts onto varied grounds, then recoloured, greyed, blurred, redrawn
-as lines. A pure function of its generator."""
+"""Training scenes: faces pasted at many sizes and tilts onto varied grounds, then finished as pictures are. A pure
+function of its generator."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from functools import partial
 
 import cv2
 import numpy as np
-from sources import Source
+from finishing import finish, recolour
+from pasting import lay, mined, occlude, shuffle
+from sources import Source, Thing
 
 from eshi.ground.image import Pixels
 
@@ -20,6 +23,8 @@ class Stock:
     tight: list[Source]
     painted: list[Source]
     empty: list[Source]
+    things: list[Thing] = field(default_factory=list)
+    hard: list[tuple[Source, np.ndarray]] = field(default_factory=list)  # where a box was found that is no face
 
 
 def pick(rng: np.random.Generator, sources: list[Source]) -> Source:
@@ -153,108 +158,114 @@ def soft_mask(rng: np.random.Generator, cover: np.ndarray, box: np.ndarray, tigh
     return mask[..., None]
 
 
-def recolour(rng: np.random.Generator, image: Pixels, strength: float) -> Pixels:
-    """Hue, saturation, gain and gamma."""
-    hsv = cv2.cvtColor(image, cv2.COLOR_RGB2HSV)
-    hsv[..., 0] = (hsv[..., 0].astype(np.int16) + int(rng.normal(0, 12 * strength))) % 180
-    hsv[..., 1] = np.clip(hsv[..., 1] * rng.uniform(1 - 0.6 * strength, 1 + 0.4 * strength), 0, 255)
-    image = cv2.cvtColor(hsv, cv2.COLOR_HSV2RGB)
-    ramp = (np.arange(256)[:, None] / 255) ** np.exp(rng.normal(0, 0.3 * strength))
-    ramp = ramp * rng.uniform(1 - 0.35 * strength, 1 + 0.2 * strength, 3) + rng.normal(0, 0.08 * strength, 3)
-    return cv2.LUT(image, np.clip(ramp * 255, 0, 255).astype(np.uint8).reshape(256, 1, 3))
-
-
-def lines(rng: np.random.Generator, image: Pixels) -> Pixels:
-    """As pencil or ink: grey divided by its blurred self."""
-    grey = cv2.cvtColor(image, cv2.COLOR_RGB2GRAY)
-    drawn = cv2.divide(grey, cv2.GaussianBlur(grey, (0, 0), rng.uniform(1.5, 6)), scale=255).astype(np.float32)
-    drawn = np.clip((drawn - 255) * rng.uniform(1.2, 3.5) + 255, 0, 255)
-    if rng.random() < 0.5:  # with the flat tones left in, as in a manga
-        drawn = drawn * (0.45 + 0.55 * grey / 255)
-    paper, ink = rng.uniform(200, 256, 3), rng.uniform(0, 90, 3) if rng.random() < 0.3 else np.zeros(3)
-    return (ink + drawn[..., None] / 255 * (paper - ink)).astype(np.uint8)
-
-
-def finish(rng: np.random.Generator, image: Pixels) -> Pixels:
-    """What happens to a picture on its way to the web."""
-    image = recolour(rng, image, rng.uniform(0.2, 0.8)) if rng.random() < 0.7 else image
-    style = rng.random()
-    if style < 0.13:
-        image = lines(rng, image)
-    elif style < 0.26:
-        grey = cv2.cvtColor(image, cv2.COLOR_RGB2GRAY)[..., None].astype(np.float32) / 255
-        dark, pale = rng.uniform(0, 110, 3) * (rng.random() < 0.5), 255 - rng.uniform(0, 110, 3) * (rng.random() < 0.5)
-        image = (dark + grey * (pale - dark)).astype(np.uint8)
-    if rng.random() < 0.15:
-        image = cv2.GaussianBlur(image, (0, 0), rng.uniform(0.4, 1.4))
-    elif rng.random() < 0.15:
-        image = cv2.addWeighted(image, 1.6, cv2.GaussianBlur(image, (0, 0), 1), -0.6, 0)
-    if rng.random() < 0.2:
-        image = np.clip(image + rng.normal(0, rng.uniform(2, 16), image.shape), 0, 255).astype(np.uint8)
-    if rng.random() < 0.3:
-        done, coded = cv2.imencode(".jpg", image, [cv2.IMWRITE_JPEG_QUALITY, int(rng.integers(30, 95))])
-        image = cv2.imdecode(coded, cv2.IMREAD_COLOR) if done else image
-    return image
-
-
 def apart(boxes: np.ndarray, others: list[np.ndarray]) -> bool:
-    """No box covers more than a fifth of another."""
+    """No box covers more than three tenths of another."""
     for box in boxes:
         for other in others:
             both = np.minimum(box[:2] + box[2:], other[:2] + other[2:]) - np.maximum(box[:2], other[:2])
-            if both.min() > 0 and both.prod() > 0.2 * min(box[2:].prod(), other[2:].prod()):
+            if both.min() > 0 and both.prod() > 0.3 * min(box[2:].prod(), other[2:].prod()):
                 return False
     return True
+
+
+def hidden(mask: np.ndarray, boxes: list[np.ndarray]) -> bool:
+    """A mask covers too much of an earlier face."""
+    for x, y, w, h in boxes:
+        part = mask[max(0, int(y)) : max(0, int(y + h)), max(0, int(x)) : max(0, int(x + w))]
+        if part.size and part.mean() > 0.3:
+            return True
+    return False
+
+
+def turned(rng: np.random.Generator, images: list[np.ndarray], box: np.ndarray) -> list[np.ndarray]:
+    """A head that looks aside: its features move to one side within an outline that stays."""
+    height, width = images[0].shape[:2]
+    reach, amount = 0.8 * box[2], rng.uniform(-0.42, 0.42)
+    columns = np.arange(width, dtype=np.float32)
+    along = np.clip((columns - box[0] - box[2] / 2) / reach, -1, 1)
+    moved = columns + (amount * box[2] / 2 * (1 - along**2) ** 2).astype(np.float32)
+    rows = np.repeat(np.arange(height, dtype=np.float32)[:, None], width, 1)
+    return [cv2.remap(image, np.repeat(moved[None], height, 0), rows, cv2.INTER_LINEAR) for image in images]
+
+
+def spot(rng: np.random.Generator, boxes: list[np.ndarray], size: float, corner: np.ndarray) -> np.ndarray:
+    """Where the next face comes: anywhere, cut by the border, or close to one that is there."""
+    kind = rng.random()
+    if boxes and kind < 0.4:
+        x, y, w, h = boxes[int(rng.integers(len(boxes)))]
+        angle = rng.choice([0.0, np.pi]) + rng.normal(0, 0.6)
+        reach = (np.sqrt(w * h) + size) / 2 * rng.uniform(0.8, 1.3)
+        return np.array([x + w / 2, y + h / 2]) + reach * np.array([np.cos(angle), np.sin(angle)])
+    if kind < 0.52:
+        return rng.uniform(-0.02, 1.02, 2) * corner
+    return size / 2 + rng.random(2) * np.maximum(corner - size, 1)
 
 
 def scene(rng: np.random.Generator, stock: Stock, shape: tuple[int, int] = (SIDE, SIDE)) -> tuple[Pixels, np.ndarray]:
     """A picture of that width and height, and its boxes (N, 4)."""
     canvas = ground(rng, stock, shape)
-    for _ in range(int(rng.choice([0, 1, 2, 4], p=[0.4, 0.25, 0.2, 0.15]))):
+    for _ in range(int(rng.choice([0, 1, 2, 4], p=[0.35, 0.25, 0.22, 0.18]))):
         distract(rng, stock, canvas)
     boxes: list[np.ndarray] = []
     corner = np.array(shape, np.float32)
-    for number in range(int(rng.choice([0, 1, 2, 3, 5], p=[0.14, 0.48, 0.2, 0.1, 0.08]))):
-        kinds = [(stock.boxed, 0.55), (stock.tight, 0.33), (stock.painted, 0.12)]
-        sources = [(sources, share) for sources, share in kinds if sources]
-        odds = np.array([share for _, share in sources])
-        source = pick(rng, sources[int(rng.choice(len(sources), p=odds / odds.sum()))][0])
+    for number in range(int(rng.choice([0, 1, 2, 3, 5], p=[0.15, 0.42, 0.23, 0.11, 0.09]))):
+        source = portrait(rng, stock)
         box = source.boxes[int(rng.integers(len(source.boxes)))]
-        size = log_uniform(rng, 15, 70 if number else 150)
-        turn = float(rng.normal(0, 0.22)) if rng.random() < 0.85 else float(rng.uniform(-0.9, 0.9))
+        size = log_uniform(rng, 14, 75 if number else 150)
+        if boxes and rng.random() < 0.5:  # as large as one that is there, give or take
+            size = float(np.clip(np.sqrt(boxes[-1][2:].prod()) * rng.uniform(0.7, 1.4), 15, 90))
+        turn = float(rng.normal(0, 0.25)) if rng.random() < 0.8 else float(rng.uniform(-0.9, 0.9))
         stretch = float(np.exp(rng.normal(0, 0.06)))
-        whole = size / 2 + rng.random(2) * np.maximum(corner - size, 1)
-        to = rng.uniform(-0.02, 1.02, 2) * corner if rng.random() < 0.15 else whole
+        to = spot(rng, boxes, size, corner)
         scale, flip = size / float(np.sqrt(box[2] * box[3])), bool(rng.random() < 0.5)
         out, cover, new = placed(source, scale, turn, flip, stretch, box[:2] + box[2:] / 2, to, shape)
         if not apart(new, boxes):
             continue
-        if rng.random() < 0.5:
-            out = recolour(rng, out, 0.9)
         here = new[int(np.argmin(np.abs(new[:, :2] + new[:, 2:] / 2 - to).sum(1)))]
-        if size > 24 and rng.random() < 0.14:
-            shuffle(rng, stock, out, here)
-            mask = soft_mask(rng, cover, here, source.tight)
-            canvas = (canvas + (out.astype(np.float32) - canvas) * mask).astype(np.uint8)
-            continue
-        if not number and (cover > 0).mean() > 0.5 and rng.random() < 0.7:  # its own picture all over
+        out = recolour(rng, out, 0.9) if rng.random() < 0.5 else out
+        if rng.random() < 0.25:
+            out, cover = turned(rng, [out, cover], here)
+        if not number and (cover > 0).mean() > 0.5 and rng.random() < 0.6:  # its own picture all over
             canvas = out
+            boxes += list(new)
         else:
             mask = soft_mask(rng, cover, here, source.tight)
+            if hidden(mask, boxes):
+                continue
+            spoilt = size > 24 and rng.random() < 0.14
+            if spoilt:
+                shuffle(rng, partial(ground, rng, stock), out, here)
             canvas = (canvas + (out.astype(np.float32) - canvas) * mask).astype(np.uint8)
-            new = here[None]
-        boxes += list(new)
-        if rng.random() < 0.15:
-            occlude(rng, stock, canvas, here)
+            if spoilt:
+                continue
+            boxes.append(here)
+        if rng.random() < 0.28:
+            occlude(rng, partial(ground, rng, stock), stock.things, canvas, here)
     return finish(rng, canvas), np.array(boxes, np.float32).reshape(-1, 4)
+
+
+def portrait(rng: np.random.Generator, stock: Stock) -> Source:
+    kinds = [(stock.boxed, 0.5), (stock.tight, 0.38), (stock.painted, 0.12)]
+    given = [(sources, share) for sources, share in kinds if sources]
+    odds = np.array([share for _, share in given])
+    return pick(rng, given[int(rng.choice(len(given), p=odds / odds.sum()))][0])
 
 
 def distract(rng: np.random.Generator, stock: Stock, canvas: Pixels) -> None:
     """Something pasted as faces are that is none: otherwise the paste itself would be what the network learns."""
     size = log_uniform(rng, 10, 80)
+    if stock.things and rng.random() < 0.45:
+        thing = stock.things[int(rng.integers(len(stock.things)))]
+        lay(rng, canvas, thing, rng.uniform(0, 1, 2) * canvas.shape[1::-1], size * 1.5)
+        return
     side = int(size * 2)
-    empty = stock.empty and rng.random() < 0.6
-    out = cutting(rng, pick(rng, stock.empty), (side, side)) if empty else below(rng, stock, (side, side))
+    kind = rng.random()
+    if stock.hard and kind < 0.3:
+        out = mined(stock.hard, rng, side)
+    elif stock.empty and kind < 0.7:
+        out = cutting(rng, pick(rng, stock.empty), (side, side))
+    else:
+        out = below(rng, stock, (side, side))
     out = recolour(rng, out, 0.9) if rng.random() < 0.5 else out
     box = np.array([side / 2 - size * 0.55, side / 2 - size * 0.45, size * 1.1, size * 0.9])
     corners = cv2.boxPoints(((side / 2, side / 2), (size * 1.5, size * 1.3), float(rng.normal(0, 20))))
@@ -265,38 +276,6 @@ def distract(rng: np.random.Generator, stock: Stock, canvas: Pixels) -> None:
     there = canvas[max(0, y) : y + side, max(0, x) : x + side]
     inner = slice(max(0, -y), max(0, -y) + there.shape[0]), slice(max(0, -x), max(0, -x) + there.shape[1])
     there[:] = there + (out[inner].astype(np.float32) - there) * mask[inner]
-
-
-def shuffle(rng: np.random.Generator, stock: Stock, image: Pixels, box: np.ndarray) -> None:
-    """A head without a face: the pieces of the face in another order, or something else in their place."""
-    x, y = (max(0, int(v)) for v in box[:2])
-    part = image[y : int(box[1] + box[3]), x : int(box[0] + box[2])]
-    rows, columns = part.shape[0] // 3, part.shape[1] // 3
-    if min(rows, columns) < 6:
-        return
-    if rng.random() < 0.35:
-        thing = ground(rng, stock, (max(48, part.shape[1]), max(48, part.shape[0])))
-        part[rows // 2 :] = thing[: part.shape[0] - rows // 2, : part.shape[1]]
-        return
-    old, order = part.copy(), rng.permutation(9)
-    for place, piece in enumerate(order):
-        (i, j), (k, m) = divmod(place, 3), divmod(int(piece), 3)
-        other = old[k * rows : (k + 1) * rows, m * columns : (m + 1) * columns]
-        part[i * rows : (i + 1) * rows, j * columns : (j + 1) * columns] = other
-
-
-def occlude(rng: np.random.Generator, stock: Stock, canvas: Pixels, box: np.ndarray) -> None:
-    """Something in front of the lower part or of one side."""
-    x, y, w, h = box
-    part = rng.uniform(0.1, 0.35)
-    over = [(x, y + h * (1 - part), x + w, y + h * 1.2), (x - 0.2 * w, y, x + w * part, y + h),
-            (x + w * (1 - part), y, x + 1.2 * w, y + h), (x, y - 0.4 * h, x + w, y + h * part * 0.7)]  # fmt: skip
-    left, top, right, bottom = over[int(rng.integers(4))]
-    left, right = (int(np.clip(v, 0, canvas.shape[1])) for v in (left, right))
-    top, bottom = (int(np.clip(v, 0, canvas.shape[0])) for v in (top, bottom))
-    if right - left > 2 and bottom - top > 2:
-        thing = ground(rng, stock, (max(right - left, 48), max(bottom - top, 48)))
-        canvas[top:bottom, left:right] = thing[: bottom - top, : right - left]
 
 
 def target(boxes: np.ndarray, shape: tuple[int, int]) -> np.ndarray:

@@ -5,8 +5,10 @@ import argparse
 import io
 import json
 import zipfile
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeVar
 
 import cv2
 import numpy as np
@@ -18,6 +20,8 @@ from eshi.ground.image import Pixels, decode
 LONGEST = 512  # px kept of a picture: a face that fills half of it is still twice as large as any the network looks for
 TIGHT = (0.03, 0.12, 0.94, 0.76)  # the box of a face in a tight crop, as parts of its sides; judged by eye
 ENDINGS = {".jpg", ".jpeg", ".png", ".webp"}
+T = TypeVar("T")
+Thing = np.ndarray  # (H, W, 4) uint8: a picture and where it covers
 
 
 @dataclass
@@ -86,17 +90,28 @@ def plain(place: Path, tight: bool = False) -> dict[str, Source]:
     return found
 
 
+def things(place: Path) -> dict[str, Thing]:
+    """Pictures with a transparent ground: animals, hands, emblems, whatever is no face. 64 px are enough."""
+    found = {}
+    for name, content in files(place).items():
+        pixels = cv2.imdecode(np.frombuffer(content, np.uint8), cv2.IMREAD_UNCHANGED)
+        if pixels is not None and pixels.ndim == 3 and pixels.shape[2] == 4 and pixels.dtype == np.uint8:
+            found[name] = np.ascontiguousarray(pixels[..., [2, 1, 0, 3]])
+    return found
+
+
 def painted(count: int, seed: int) -> list[Source]:
     return [Source.of(pixels, np.array(facts["face"])) for pixels, facts in (picture(i, seed) for i in range(count))]
 
 
-def parted(found: dict[str, Source], held: float) -> tuple[list[Source], list[Source]]:
+def parted(found: Mapping[str, T], held: float) -> tuple[list[T], list[T]]:
     """For training, and held out: the last ones by name within every folder, so that near-duplicates, which lie side by
     side, stay on one side."""
-    folders: dict[str, list[Source]] = {}
+    folders: dict[str, list[T]] = {}
     for name, source in sorted(found.items()):
         folders.setdefault(str(Path(name).parent), []).append(source)
-    train, rest = [], []
+    train: list[T] = []
+    rest: list[T] = []
     for sources in folders.values():
         cut = len(sources) - round(len(sources) * held)
         train, rest = train + sources[:cut], rest + sources[cut:]
@@ -113,8 +128,15 @@ def places(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--nonfaces", nargs="*", type=Path, default=[], help="folders or zips of pictures without faces"
     )
+    parser.add_argument("--things", nargs="*", type=Path, default=[],
+                        help="folders or zips of pictures with a transparent ground, none a face")  # fmt: skip
     parser.add_argument("--held", type=float, default=0.1, help="the part of pictures and faces held out of training")
     parser.add_argument("--held-empty", type=float, default=0.5, help="the part of the pictures without faces held out")
+
+
+def shown(given: argparse.Namespace, side: int) -> list[Thing]:
+    """The things for training (0) or those held out (1)."""
+    return [thing for place in given.things for thing in parted(things(place), given.held)[side]]
 
 
 def split(given: argparse.Namespace, side: int) -> tuple[list[Source], list[Source], list[Source]]:

@@ -14,11 +14,12 @@ from typing import Any
 import cv2
 import numpy as np
 import torch
-from network import Network, export, loss
+from network import Network, export, load, loss
 from scenes import SIDE, Stock, scene, target
-from sources import painted, places, split
+from sources import painted, places, shown, split
 from torch.utils.data import DataLoader, IterableDataset
 
+from eshi.gather.finders import finder
 from eshi.ground.errors import EshiError
 from eshi.ground.progress import Progress
 from eshi.networks.engine import hold_memory
@@ -45,8 +46,13 @@ class Scenes(IterableDataset):
 
 def gathered(given: argparse.Namespace) -> Stock:
     boxes, tight, empty = split(given, 0)
-    print(f"{len(boxes)} pictures with boxes, {len(tight)} tight faces, {len(empty)} pictures without a face")
-    return Stock(boxes, tight, painted(given.painted, given.seed + 1), empty)
+    stock = Stock(boxes, tight, painted(given.painted, given.seed + 1), empty, things=shown(given, 0))
+    if given.begin:
+        search = finder("net", score=0.15, weights=str(given.begin))
+        stock.hard = [(source, np.array(box[:4], np.float32)) for source in empty for box in search(source.sizes[0])]
+    print(f"{len(boxes)} pictures with boxes, {len(tight)} tight faces, {len(empty)} pictures without a face, "
+          f"{len(stock.hard)} boxes in them, {len(stock.things)} things")  # fmt: skip
+    return stock
 
 
 def rate(done: float, step: int, peak: float) -> float:
@@ -73,10 +79,13 @@ def train(given: argparse.Namespace) -> None:
     cv2.setNumThreads(1)  # before any work: a child cannot end the threads of OpenCV that its parent started, and hangs
     torch.set_num_threads(given.threads)
     torch.manual_seed(given.seed)
-    network = Network().to(memory_format=torch.channels_last)
+    network, stock = Network().to(memory_format=torch.channels_last), gathered(given)
+    checkpoint, step, spent = given.out.with_suffix(".pt"), 0, 0.0
+    if given.begin and not checkpoint.exists():
+        images, _ = next(iter(Scenes(stock, given.seed + 1, 4 * given.batch, 0)))
+        load(network, given.begin, images.permute(0, 3, 1, 2).float().div_(127.5).sub_(1))
     mean = copy.deepcopy(network)
     optimizer = torch.optim.AdamW(network.parameters(), lr=given.rate, weight_decay=1e-3)
-    checkpoint, step, spent = given.out.with_suffix(".pt"), 0, 0.0
     if checkpoint.exists():
         state = torch.load(checkpoint, weights_only=True)
         network.load_state_dict(state["network"])
@@ -84,7 +93,7 @@ def train(given: argparse.Namespace) -> None:
         optimizer.load_state_dict(state["optimizer"])
         step, spent = state["step"], state["spent"]
         print(f"going on with {checkpoint}: step {step}, {spent / 60:.0f} of {given.minutes:g} minutes")
-    batches = iter(DataLoader(Scenes(gathered(given), given.seed, given.batch, step), batch_size=None, num_workers=1,
+    batches = iter(DataLoader(Scenes(stock, given.seed, given.batch, step), batch_size=None, num_workers=1,
                               prefetch_factor=4))  # fmt: skip
     begun, saved, shown = time.monotonic() - spent, time.monotonic(), [0.0, 0.0]
     with Progress("training the finder", None, "scenes") as bar:
@@ -93,7 +102,9 @@ def train(given: argparse.Namespace) -> None:
             pixels = images.permute(0, 3, 1, 2).float().div_(127.5).sub_(1)  # channels last as it lies
             for group in optimizer.param_groups:
                 group["lr"] = rate(spent / (given.minutes * 60), step, given.rate)
-            heat, box = loss(network(pixels), truth)
+            with torch.autocast("cpu", torch.bfloat16, enabled=given.half):
+                out = network(pixels)
+            heat, box = loss(out.float(), truth)
             optimizer.zero_grad(set_to_none=True)
             (heat + 2 * box).backward()
             torch.nn.utils.clip_grad_norm_(network.parameters(), 10.0)
@@ -116,6 +127,8 @@ def main() -> int:
     places(parser)
     parser.add_argument("-o", "--out", type=Path, required=True, help="the ONNX file; its checkpoint lies beside it")
     parser.add_argument("--painted", type=int, default=1000, help="pictures drawn by the painter")
+    parser.add_argument("--begin", type=Path, help="an ONNX file to go on from; its mistakes are shown more often")
+    parser.add_argument("--half", action="store_true", help="multiply in 16 bits: faster where the processor can")
     parser.add_argument("--minutes", type=float, default=40.0)
     parser.add_argument("--batch", type=int, default=24)
     parser.add_argument("--rate", type=float, default=2e-3)

@@ -38,20 +38,23 @@ def network(weights: Path) -> "cv2.dnn.Net":
 class Net:
     """Looks at the picture at several sizes, each half of the last. The score is the network's certainty, 0 to 1."""
 
-    def __init__(self, smallest: int = 48, score: float = 0.65, weights: str | None = None):
+    def __init__(self, smallest: int = 48, score: float = 0.6, weights: str | None = None):
         self.smallest, self.score = smallest, score
         self.weights = Path(weights) if weights else WEIGHTS
         if not self.weights.is_file():
             raise EshiError(f"there are no weights {self.weights}", "leave weights out for those that come with eshi")
         if smallest < 1 or not 0 < score < 1:
-            raise EshiError(f"cannot look for faces of {smallest} px with score {score}", "try 48 px and 0.65")
+            raise EshiError(f"cannot look for faces of {smallest} px with score {score}", "try 48 px and 0.6")
 
     def __call__(self, pixels: Pixels) -> list[tuple[int, int, int, int, float]]:
         height, width = pixels.shape[:2]
         if max(height, width) < self.smallest:
             return []
-        net, found = network(self.weights), []
-        boxes = agreed([look(net, pixels, scale) for scale in scales(width, height, self.smallest)])
+        net, found, small, looks = network(self.weights), [], pixels, []
+        for scale in scales(width, height, self.smallest):
+            small = resized(small, max(1, round(width * scale)), max(1, round(height * scale)))
+            looks.append(look(net, small, (width, height)))
+        boxes = agreed(looks)
         for left, top, right, bottom, score in distinct(boxes[boxes[:, 4] >= self.score]):
             x, y = max(0, round(float(left))), max(0, round(float(top)))
             w, h = min(width, round(float(right))) - x, min(height, round(float(bottom))) - y
@@ -68,11 +71,17 @@ def scales(width: int, height: int, smallest: int) -> list[float]:
     return [finest / longest / 2**i for i in range(count)]
 
 
-def look(net: "cv2.dnn.Net", pixels: Pixels, scale: float) -> np.ndarray:
-    """(N, 5) left, top, right, bottom, score in the picture's pixels, of the cells that are peaks."""
-    width, height = (max(1, round(side * scale)) for side in pixels.shape[1::-1])
-    across, down = width / pixels.shape[1], height / pixels.shape[0]
-    small = cv2.resize(pixels, (width, height), interpolation=cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR)
+def resized(pixels: Pixels, width: int, height: int) -> Pixels:
+    """Each look is made of the one before: the picture itself is gone through once."""
+    smaller = width < pixels.shape[1]
+    return cv2.resize(pixels, (width, height), interpolation=cv2.INTER_AREA if smaller else cv2.INTER_LINEAR)
+
+
+def look(net: "cv2.dnn.Net", small: Pixels, shape: tuple[int, int]) -> np.ndarray:
+    """(N, 5) left, top, right, bottom, score of the cells that are peaks, in pixels of the picture, which is `shape`
+    wide and high."""
+    height, width = small.shape[:2]
+    across, down = width / shape[0], height / shape[1]
     room_x, room_y = (-(side + 2 * EDGE) % BLOCK for side in (width, height))
     left, top = EDGE + room_x // 2, EDGE + room_y // 2
     right, bottom = 2 * EDGE + room_x - left, 2 * EDGE + room_y - top
