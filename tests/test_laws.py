@@ -21,13 +21,13 @@ gather      workers painter.pen painter.character painter.head painter.hair pain
              painter.backdrop painter.compose painter.folder painter album verdicts catalogue finders finders.*
              finders.evaluate sites credits measure colours duplicates arrivals leash hearing collect crop clean survey
              attributes tagger label faceset
-networks    contracts shard prior lite engine *  build
+networks    contracts shard prior lite engine labels *  build
 run         tensorfile checkpoint logbook folder shipped
 artist      points artist
-judging     metrics features judge guard watch compare
+judging     metrics features judge witness obedience guard watch compare
 pages       page curves chart lapse origin headline faces labels run
-training    losses augment ranks team pupils learn start course loop
-explore     film features measures expression directions *
+training    losses augment ranks team pupils said learn start course loop
+explore     film features measures expression directions edit wish *
 share       facts wire model safetensors onnx memory foreign intake plan packed * export
 verbs       verb gallery * demo
 studio      ask manners place feed jobs watch state pages form  home wall trainings easel errands  server serve

@@ -38,6 +38,9 @@ LENGTHS = "for example 300, 400k, 2.5M, 20epochs, 30min or 1h30"
 TIME = r"([0-9]{1,3}(?:\.[0-9]{1,3})?)h(?:([0-9]{1,2})(?:min)?)?|([0-9]{1,4}(?:\.[0-9])?)min|([0-9]{1,6})s"
 COUNT = r"[0-9]{1,12}(\.[0-9]{1,9})?([kM]?|epochs?)"
 Length = Annotated[str, Form(f"{COUNT}|(?=.*[1-9])(?:{TIME})", "a length", LENGTHS)]
+WORD = r"[^\W\d][\w-]{0,39}"
+Attribute = Annotated[str, Form(WORD, "an attribute", "for example hair, as eshi label names them")]
+Value = Annotated[str, Form(f"{WORD}={WORD}", "an attribute's value", "for example hair=pink")]
 Source = Annotated[str, Form(SOURCE, "the file or package of a plugin", "for example my.py")]
 
 
@@ -94,6 +97,20 @@ class Second:
 
 
 @dataclass
+class Labels:
+    """What can be asked of a drawing, learned from the labels of the faces. Faded in, as labels from the start on make
+    a small set collapse (Shahbazi et al. 2022, arXiv:2201.06578), and kept back by chance, so that nothing need be
+    asked."""
+
+    use: list[Attribute] = field(default_factory=list)
+    fade: tuple[Weight, Weight] = (0.25, 0.5)  # from when till when: shares of the length, or images if above 1
+    drop: Share = 0.2  # of the faces are shown without any word, and of the other words, too
+    sure: Share = 0.5  # the certainty from which on a label counts
+    fewest: Positive = 20  # faces of a value that stands for itself; rarer ones become one
+    values: list[Value] = field(default_factory=list)  # what a run found when it began
+
+
+@dataclass
 class Recipe:
     name: Free[Name] = "unnamed"
     about: Free[str] = ""
@@ -109,6 +126,7 @@ class Recipe:
     loss: dict = field(default_factory=lambda: {"name": "bce"})
     augment: dict = field(default_factory=lambda: {"name": "none"})
     second: Second | None = None
+    labels: Labels | None = None
     g_adam: Adam = field(default_factory=Adam)
     d_adam: Adam = field(default_factory=Adam)
     data: Data = field(default_factory=Data)

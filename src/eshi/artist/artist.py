@@ -2,8 +2,8 @@
 
 import math
 import warnings
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +20,7 @@ from eshi.ground.progress import Progress
 from eshi.networks.build import SECTIONS, network
 from eshi.networks.contracts import Discriminator, Generator
 from eshi.networks.engine import Engine, borrowed_randomness, choose
+from eshi.networks.labels import attributes, spoken, told
 from eshi.recipe import Recipe
 from eshi.run import checkpoint, shipped
 
@@ -40,6 +41,8 @@ class Artist:
     engine: Engine = field(default_factory=lambda: choose("cpu", "fp32"))
     shared: dict[str, Any] = field(default_factory=dict)  # the scores and credits that a file from elsewhere came with
     shipped: bool = False  # is it the one that comes with eshi?
+    asked: dict[str, str] = field(default_factory=dict)  # what all its drawings are to show
+    bend: Callable[[Tensor], Tensor] | None = None  # what is done to latents before they are drawn
 
     @classmethod
     def load(cls, path: Path | str, device: str = "cpu") -> "Artist":
@@ -83,6 +86,34 @@ class Artist:
         """Is there a G at all? An imported discriminator comes without."""
         return not isinstance(self.G, Absent)
 
+    @property
+    def attributes(self) -> dict[str, list[str]]:
+        """What it has learned to be asked for: attribute -> values; nothing where it learned without labels."""
+        return attributes(self.recipe.labels.values) if self.recipe.labels else {}
+
+    def asking(self, wanted: Mapping[str, str]) -> "Artist":
+        """The same artist, all of whose drawings show what is wanted: {"hair": "pink"}."""
+        if wanted and not self.attributes:
+            hint = "labels are learned: eshi label FACES, then eshi train FACES --set labels.use=[hair,eyes]"
+            raise EshiError(f"nothing can be asked of {self.home or self.step}: it learned without labels", hint)
+        self.toward(wanted)
+        return replace(self, asked=self.asked | dict(wanted))
+
+    @torch.no_grad()
+    def toward(self, wanted: Mapping[str, str]) -> Tensor:
+        """(latent,) on the CPU: added to a latent, it shows what is wanted. Nothing of what is not asked for."""
+        if not wanted or not self.recipe.labels:
+            return torch.zeros(self.G.latent)
+        G: Any = self.G
+        words = spoken(self.recipe.labels.values, wanted).to(self.engine.device)
+        far: Tensor = G.words(words)[0].cpu()
+        return far
+
+    def wishing(self, z: Tensor) -> Tensor:
+        """Latents that show what this artist is asked for."""
+        z = z if self.bend is None else self.bend(z)
+        return z + self.toward(self.asked).to(z.device) if self.asked else z
+
     def favourites(self) -> points.Favourites:
         return points.favourites(self.home) if self.home else {}
 
@@ -116,19 +147,21 @@ class Artist:
 
     def drawn(self, z: Tensor) -> Tensor:
         """(N, latent) -> (N, 3, H, W) in [-1, 1], on the artist's device."""
-        return self.G(z.to(self.engine.device))
+        return self.G(self.wishing(z).to(self.engine.device))
 
     def render(self, z: Tensor) -> np.ndarray:
-        return render(self.G, z)
+        return render(self.G, self.wishing(z))
 
     @torch.inference_mode()
     def search(self, count: int, numbers: range, mean: float = 0.0, std: float = 1.0) -> tuple[list[int], list[float]]:
         """The `count` drawings that D likes best, best first, and how much."""
         scores = []
+        wish = spoken(self.recipe.labels.values, self.asked) if self.recipe.labels and self.asked else None
+        D = told(self.critic, None if wish is None else wish.to(self.engine.device))
         with Progress("searching", len(numbers), "faces") as bar:
             for some in batches(numbers):
-                told = self.critic(self.drawn(mean + std * self.latents(some))).cpu()
-                scores.append(told if told.ndim == 1 else told.mean(1))
+                liking = D(self.drawn(mean + std * self.latents(some))).cpu()
+                scores.append(liking if liking.ndim == 1 else liking.mean(1))
                 bar.advance(len(some))
         liked = torch.cat(scores)
         best = liked.argsort(descending=True, stable=True)[:count]

@@ -8,12 +8,13 @@ from eshi.explore.film import film
 from eshi.explore.look import Look, look
 from eshi.explore.mix import Mix, mix
 from eshi.explore.project import Projection, project
-from eshi.explore.sweep import Sweep, sweep
+from eshi.explore.sweep import Sweep, Values, sweep, values
 from eshi.explore.transfer import Transfer, transfer
 from eshi.explore.walk import Walk, walk
+from eshi.explore.wish import wish
 
 __all__ = [
-    "Directions", "Edit", "Latent", "Look", "Mix", "Projection", "Sweep", "Transfer", "Walk",
+    "Directions", "Edit", "Latent", "Look", "Mix", "Projection", "Sweep", "Transfer", "Values", "Walk",
     "add_favourite", "directions", "drop_favourite", "edit", "favourites", "film", "look", "mix", "project", "store",
-    "sweep", "transfer", "walk",
+    "sweep", "transfer", "values", "walk", "wish",
 ]  # fmt: skip

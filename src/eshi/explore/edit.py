@@ -1,6 +1,7 @@
 """Change one thing about a face: along a named direction, or towards a colour of hair or eyes."""
 
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -14,6 +15,7 @@ from eshi.explore.measures import COLOURED, COLOURS, Measure, measured
 from eshi.ground import sheet
 from eshi.ground.errors import EshiError, near_miss
 from eshi.ground.sheet import PLAIN, Style
+from eshi.networks.labels import number
 
 AMOUNT = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)")
 
@@ -39,20 +41,39 @@ def edit(
     steps: int = 7,
     more: dict[str, Measure] | None = None,
 ) -> Edit:
-    """`{"hair": "pink", "smile": "+2"}`: colours by name or #rrggbb, amounts in standard deviations of the prior."""
+    """`{"hair": "pink", "smile": "+2"}`: what the run learned from labels, colours by name or #rrggbb, amounts in
+    standard deviations of the prior."""
     who = Artist.of(run)
-    if found is None:
-        found = saved(who)
     if not changes or steps < 2:
         raise EshiError("nothing to change", "for example: --set hair=pink --set smile=+2")
-    before = who.latent(point)
-    amounts = {name: wanted(found, name, value) for name, value in changes.items()}
-    z = moved(who, before, found, amounts)
+    asked, others = apart(who, changes)
+    before, z = who.latent(point), who.latent(point)
+    amounts: dict[str, float | np.ndarray] = {}
+    if others:
+        found = saved(who) if found is None else found
+        amounts = {name: wanted(found, name, value) for name, value in others.items()}
+        z = moved(who, before, found, amounts)
+    z = z + who.toward(asked) - who.toward({name: who.asked[name] for name in asked.keys() & who.asked.keys()})
     shares = torch.linspace(0, 1, steps)[:, None]
     images = who.render(before + shares * (z - before))
     known = measured(images[[0, -1]], more)
     words = [str(points.said(point)), *(progressed(changes, amounts, float(share)) for share in shares[1:])]
     return Edit(images, z.numpy(), {name: (float(v[0]), float(v[1])) for name, v in known.items()}, words)
+
+
+def apart(who: Artist, changes: Mapping[str, str | float]) -> tuple[dict[str, str], dict[str, str | float]]:
+    """What the run learned from labels, and what only its directions may know. Where it has an attribute, its values
+    count, and a colour or an amount goes along the direction of that name."""
+    asked: dict[str, str] = {}
+    others: dict[str, str | float] = {}
+    for name, value in changes.items():
+        known = who.attributes.get(name, [])
+        if known and isinstance(value, str) and not value.startswith(("#", "+", "-")):
+            number([f"{name}={one}" for one in known], name, value)  # refused, with those that there are
+            asked[name] = value
+        else:
+            others[name] = value
+    return asked, others
 
 
 def moved(who: Artist, z: Tensor, found: Directions, amounts: dict[str, float | np.ndarray]) -> Tensor:
@@ -69,8 +90,10 @@ def moved(who: Artist, z: Tensor, found: Directions, amounts: dict[str, float | 
 def progressed(changes: dict[str, str | float], amounts: dict[str, float | np.ndarray], share: float) -> str:
     """smile +0.67, hair pink 33%: a line each"""
     return "\n".join(
-        f"{name} {share * amount:+.2g}" if isinstance(amount, float) else f"{name} {changes[name]} {share:.0%}"
-        for name, amount in amounts.items()
+        f"{name} {share * amount:+.2g}"
+        if isinstance(amount := amounts.get(name), float)
+        else f"{name} {to} {share:.0%}"
+        for name, to in changes.items()
     )
 
 

@@ -9,9 +9,10 @@ import torch
 from torch import Tensor
 
 from eshi.artist import Artist, Latent
+from eshi.artist.points import said
 from eshi.explore.measures import Measure, measured
 from eshi.ground import sheet
-from eshi.ground.errors import EshiError
+from eshi.ground.errors import EshiError, near_miss
 from eshi.ground.sheet import PLAIN, Style
 
 CLEAR = 0.5  # a measure that moves by so many of its own standard deviations is what a coordinate changes
@@ -66,6 +67,33 @@ def sweep(
         [effects[dim] for dim in every],
         [labels[dim] for dim in every],
     )
+
+
+@dataclass
+class Values:
+    """`images` (rows, 1 + values, H, W, 3): a row is one point, first with nothing asked, then with each value."""
+
+    images: np.ndarray
+    attribute: str
+    values: list[str]
+    points: list[Latent]
+
+    def sheet(self, style: Style = PLAIN) -> np.ndarray:
+        above = ["nothing asked", *(f"{self.attribute}\n{value}" for value in self.values)]
+        return sheet.table(list(self.images), [str(said(point)) for point in self.points], above, style)
+
+
+def values(run: Path | str | Artist, attribute: str, points: list[Latent] | None = None) -> Values:
+    """One attribute of a run that learned from labels, through all its values."""
+    who, points = Artist.of(run), [0] if points is None else points
+    if attribute not in who.attributes:
+        known = near_miss(attribute, who.attributes) if who.attributes else "it learned without labels"
+        raise EshiError(f"this run has not learned '{attribute}'", known)
+    several = who.attributes[attribute]
+    ways = torch.stack([who.toward({}), *(who.toward({attribute: value}) for value in several)])
+    was = who.toward({attribute: who.asked[attribute]} if attribute in who.asked else {})
+    images = who.render(torch.cat([z - was + ways for z in who.latents(points)]))
+    return Values(images.reshape(len(points), len(ways), *images.shape[1:]), attribute, several, points)
 
 
 def along(z: Tensor, dim: int, values: Tensor) -> Tensor:

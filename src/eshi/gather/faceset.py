@@ -60,6 +60,7 @@ class FaceSet:
     skipped: dict[str, str]  # file -> why it could not be read
     mirror: bool = False
     holdout: float = 0.05
+    words: np.ndarray | None = None  # (N, V): what is said of each, where a recipe has labels
     train: np.ndarray = field(init=False)
     held_out: np.ndarray = field(init=False)
 
@@ -108,6 +109,20 @@ class FaceSet:
             values[attribute] = sorted(set(words) - {""})
             codes[:, column] = [values[attribute].index(word) if word else -1 for word in words]
         return Known(values, codes)
+
+    def said(self, values: Sequence[str], sure: float = SURE) -> np.ndarray:
+        """(N, V) float32: a 1 for each of the values (hair=pink and so on) that is known of an image. One that is not
+        among them is "other", if that is."""
+        place = {value: i for i, value in enumerate(values)}
+        found = np.zeros((len(self.files), len(place)), np.float32)
+        known = self.attributes(list(dict.fromkeys(value.partition("=")[0] for value in values)), sure)
+        for column, (attribute, several) in enumerate(known.values.items()):
+            other = place.get(f"{attribute}={OTHER}", -1)
+            places = np.array([*(place.get(f"{attribute}={value}", other) for value in several), -1])
+            its = places[known.codes[:, column]]
+            there = np.flatnonzero(its >= 0)
+            found[there, its[there]] = 1
+        return found
 
     def picks(self, seed: int, step: int, count: int) -> tuple[np.ndarray, np.ndarray]:
         """Which images make batch `step`, and which of them are mirrored: a pure function of its arguments."""

@@ -17,6 +17,7 @@ from eshi.ground.figures import measured
 from eshi.ground.image import SUFFIXES
 from eshi.ground.progress import Progress
 from eshi.judging.judge import SEED, better, judge_of, memory, save_memory, spread
+from eshi.judging.obedience import obedience
 from eshi.judging.watch import Watch
 from eshi.networks.engine import choose
 from eshi.run import logbook
@@ -34,6 +35,7 @@ class Contender:
     home: Path | None  # the run folder of a run's best step
     start: logbook.Row | None  # which faces its run learned from, and the share it held out
     pictures: Callable[[int, tuple[int, int]], np.ndarray]
+    who: Artist | None = None  # who can be asked for what the labels say
 
 
 def judge(
@@ -69,7 +71,21 @@ def judge(
     key = court.ranked_by
     rows.sort(key=lambda row: row[key])
     where = f"{court.against} of {faces.path}"
-    return {"against": where, "size": list(size), "count": count, "ranked_by": key, "rows": rows, "named": named}
+    found_out = {"against": where, "size": list(size), "count": count, "ranked_by": key, "rows": rows, "named": named}
+    return found_out | {"obeys": obeys(found)}
+
+
+def obeys(found: Sequence[Contender]) -> dict[str, str]:
+    """Name -> how well it obeys, of those that learned from labels and whose faces still have them."""
+    told = {}
+    for one in found:
+        if one.who and one.who.attributes and one.home and one.start and Path(one.start["faces"]).exists():
+            faces = faceset(Path(one.start["faces"]), one.who.recipe.width_height, holdout=one.start["holdout"])
+            try:
+                told[one.name] = obedience(one.who, faces).text()
+            except EshiError as error:  # its faces may have lost their labels; it is judged all the same
+                told[one.name] = f"not known: {error}"
+    return told
 
 
 def compared_with(found: Sequence[Contender], against: Path | None, size: tuple[int, int]) -> tuple[FaceSet, bool]:
@@ -149,7 +165,8 @@ def drawer(file: Path, name: str, home: Path | None) -> Contender:
 
     started = logbook.last_event(logbook.log(file.parent), "started")
     start = started | {"holdout": who.recipe.data.holdout} if started and "faces" in started else None
-    return Contender(f"{name} ({who.images:,} images)", who.images, who.recipe.width_height, home, start, pictures)
+    called = f"{name} ({who.images:,} images)"
+    return Contender(called, who.images, who.recipe.width_height, home, start, pictures, who)
 
 
 def fitted(drawing: np.ndarray, size: tuple[int, int]) -> np.ndarray:
@@ -175,6 +192,8 @@ def table(found: dict[str, Any]) -> str:
     lines.append(f"{found['count']:,} drawings each against {found['against']}, at {size} px")
     lines.append(f"ranked by {key}: lower is better")
     lines += found["named"]
+    for name, told in found["obeys"].items():
+        lines += ["", f"how well {name} shows what it is asked for", told]
     if any("=" in line[wide:] for line in lines[1 : len(found["rows"]) + 1]):
         lines.append("= cannot be told from the line above: the difference is below twice its noise")
     return "\n".join(lines)

@@ -91,6 +91,14 @@ class Looking(Discriminator, Protocol):
     def see(self, images: Tensor) -> Tensor: ...
 
 
+@runtime_checkable
+class Reading(Discriminator, Protocol):
+    """A discriminator that can be told what a picture is said to show: it says what its logits are read from."""
+
+    def read(self, images: Tensor) -> tuple[Tensor, Tensor]:
+        """Its logits, (N,) or (N, K), and (N, F) or (N, K, F)."""
+
+
 def pair(size: int | tuple[int, int]) -> tuple[int, int]:
     """(width, height); one number is a square."""
     return (size, size) if isinstance(size, int) else size

@@ -221,12 +221,15 @@ class Discriminator(nn.Module):
         ladder(pair(size), first)
 
     def forward(self, images: Tensor) -> Tensor:
-        maps = self.features(images)
+        return self.read(images)[0]
+
+    def read(self, images: Tensor) -> tuple[Tensor, Tensor]:
+        seen = maps = self.features(images)
         if self.compare:
             maps = torch.cat([maps, differences(maps) if self.training else torch.zeros_like(maps[:, :1])], dim=1)
         out: Tensor = self.head(maps).float()  # (N, 1), or (N, 2) from the softmax head
         # Softmax cross-entropy of two classes sees only the difference of their logits.
-        return out[:, 1] - out[:, 0] if out.shape[1] == 2 else out[:, 0]
+        return out[:, 1] - out[:, 0] if out.shape[1] == 2 else out[:, 0], seen.mean((2, 3))
 
 
 def differences(maps: Tensor) -> Tensor:

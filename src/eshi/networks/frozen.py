@@ -56,11 +56,16 @@ class Frozen(nn.Module):
         return torch.cat([m.permute(0, 2, 3, 1).flatten(1) for m in maps], dim=1)
 
     def forward(self, seen: Tensor) -> Tensor:
+        return self.read(seen)[0]
+
+    def read(self, seen: Tensor) -> tuple[Tensor, Tensor]:
         if seen.ndim == 4:
             seen = self.see(seen)
         parts = torch.split(seen, [math.prod(shape) for shape in self.shapes], dim=1)
         maps = [p.reshape(-1, h, w, c).permute(0, 3, 1, 2) for p, (c, h, w) in zip(parts, self.shapes, strict=True)]
-        return torch.cat([head(m) for head, m in zip(self.heads, maps, strict=True)], dim=1).float()  # (N, 3)
+        last = [head[:-2](m) for head, m in zip(self.heads, maps, strict=True)]  # type: ignore[index]
+        told = [head[-2:](m) for head, m in zip(self.heads, last, strict=True)]  # type: ignore[index]
+        return torch.cat(told, dim=1).float(), torch.stack([m.mean((2, 3)) for m in last], dim=1)  # (N, 3), (N, 3, F)
 
 
 class Mixing(nn.Module):

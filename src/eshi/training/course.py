@@ -1,5 +1,6 @@
 """What happens to a run between its steps: it begins or goes on, is logged, drawn, judged, saved, rolled back, ends."""
 
+import hashlib
 import math
 import time
 from collections import defaultdict
@@ -98,10 +99,18 @@ class Course:
             note(f"it began with {before['threads']} threads and goes on with {threads}: the last bits will differ")
         if self.step < self.last and any_kept(Album(self.faces.path).home):
             credits(self.faces.path, self.run.folder)  # whose pictures a run learned from travels with it
+        labels = (
+            "" if self.faces.words is None else hashlib.blake2b(self.faces.words.tobytes(), digest_size=8).hexdigest()
+        )
+        if self.run.state and before.get("labels", labels) != labels:
+            note(
+                f"the labels of {self.faces.path} have changed since this run went on last; it learns from the new ones"
+            )
         self.event(
             "started", machine=self.engine.describe(), threads=threads, shards=self.recipe.engine.shards,
             length=self.length, eshi=eshi.__version__, torch=torch.__version__, faces=str(self.faces.path.resolve()),
             train=len(self.faces), held_out=len(self.faces.held_out), **({"from": self.begun} if self.begun else {}),
+            **({"labels": labels} if labels else {}),
         )  # fmt: skip
         self.watch = Watch(self.recipe, self.faces, self.engine, rows)
         if stopped and self.recipe.guard.action == "rollback":

@@ -8,10 +8,12 @@ from torch import Tensor
 from eshi.gather.faceset import FaceSet
 from eshi.networks.contracts import Generator
 from eshi.networks.engine import Engine, keyed, seed_everything
+from eshi.networks.labels import Told, asked, places, told
 from eshi.networks.shard import HERE
 from eshi.recipe import Recipe
 from eshi.training.losses import Terms, total
 from eshi.training.pupils import Pupils, Teacher
+from eshi.training.said import said
 from eshi.training.team import dealt
 
 
@@ -19,24 +21,26 @@ def learn(recipe: Recipe, engine: Engine, who: Pupils, faces: FaceSet, step: int
     """One step, by all shards where there are some. What came out is returned, detached."""
     seed_everything(recipe.seed, step + 1)  # 0 made the weights
     if (team := who.team) is None:
-        return turns(recipe, engine, who, engine.batch(faces, recipe.seed, step, recipe.batch), step)
+        return turns(recipe, engine, who, faces, step)
     who.agree(step)
 
     def work(place: int) -> Terms:
-        rows = team.shards[place].rows
-        return turns(recipe, engine, who.twins[place], engine.batch(faces, recipe.seed, step, recipe.batch, rows), step)
+        return turns(recipe, engine, who.twins[place], faces, step, team.shards[place].rows)
 
     return team.learn(work, keyed(recipe.seed, step + 1))
 
 
-def turns(recipe: Recipe, engine: Engine, who: Pupils, batch: Tensor, step: int) -> Terms:
+def turns(recipe: Recipe, engine: Engine, who: Pupils, faces: FaceSet, step: int, rows: slice = slice(None)) -> Terms:
     """The teachers' turn, G's turn, the average: with the whole batch, or with this thread's shard of it."""
+    batch = engine.batch(faces, recipe.seed, step, recipe.batch, rows)
+    words = said(recipe, faces, step, rows)
+    words = words if words is None else words.to(engine.device)
     d_turn, g_turn = step % recipe.d_every == 0, step % recipe.g_every == 0
     terms: Terms = {}
     aims: Terms = {}  # what G minimises
     shown = [shown_to(teacher, batch, engine) for teacher in who.teachers]
     with engine.autocast(), torch.set_grad_enabled(g_turn):
-        fake = who.G(who.G.draw(len(batch)))  # one drawing serves all turns
+        fake = who.G(asked(who.G, who.G.draw(len(batch)), words))  # one drawing serves all turns
     for teacher, real in zip(who.teachers, shown, strict=True):
         loss, D = teacher.loss, teacher.D
         with engine.autocast(), torch.set_grad_enabled(g_turn):
@@ -44,12 +48,17 @@ def turns(recipe: Recipe, engine: Engine, who: Pupils, batch: Tensor, step: int)
         if d_turn:
             with engine.autocast():
                 drawn = teacher.augment(fake.detach()) if seen is None else seen.detach()
-                told = teacher.named(loss.d(D.requires_grad_(True), real, drawn))
-            terms |= told | teacher.named({"loss_d": descend(teacher.opt, told)})
+                judged = told(D.requires_grad_(True), words)
+                terms_d = loss.d(judged, real, drawn)
+                if isinstance(judged, Told) and recipe.labels:
+                    terms_d["words"] = judged.mistaken(list(places(recipe.labels.values).values()))
+                named = teacher.named(terms_d)
+            terms |= named | teacher.named({"loss_d": descend(teacher.opt, named)})
         if g_turn:
             with engine.autocast():  # G's turn needs no gradients of D's own weights
-                told = loss.g(D.requires_grad_(False), real, teacher.augment(fake) if seen is None else seen)
-            aims |= {name: teacher.weight * term for name, term in teacher.named(told).items()}
+                drawn = teacher.augment(fake) if seen is None else seen
+                named = teacher.named(loss.g(told(D.requires_grad_(False), words), real, drawn))
+            aims |= {name: teacher.weight * term for name, term in named.items()}
     if g_turn:
         terms |= aims | {"loss_g": descend(who.opt_G, aims)}
         if who.G_ema is not who.G:

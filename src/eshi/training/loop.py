@@ -14,6 +14,7 @@ from eshi.training.course import Course
 from eshi.training.learn import learn
 from eshi.training.pupils import pupils
 from eshi.training.ranks import Ranks, company
+from eshi.training.said import with_fade, with_values
 from eshi.training.start import head_start, in_shards, with_length
 
 
@@ -49,9 +50,12 @@ def lead(
 ) -> None:  # fmt: skip
     shown = shown_by(recipe, faces)
     engine.hold(shown)
+    recipe = with_values(recipe, folder, shown)
     if ranks:
         ranks.tell({"recipe": recipe.as_dict(), "precision": engine.precision, "faces": shown.content})
-    recipe = with_length(recipe, folder, shown, engine, bool(images), ranks)
+    recipe = with_fade(with_length(recipe, folder, shown, engine, bool(images), ranks), len(shown))
+    if ranks and recipe.labels:
+        ranks.tell({"do": "fade", "recipe": recipe.as_dict()})
     who = pupils(recipe, engine, ranks)
     with Run(folder, recipe) as run, stoppable() as stop:
         begun = head_start(who, start) if start and not run.state else ""
@@ -76,21 +80,24 @@ def leading(ranks: Ranks | None) -> Iterator[None]:
 
 def follow(ranks: Ranks, faces: Path) -> None:
     """Learn what the first process learns, from other rows of the batch, until it says that it is over."""
-    words, _ = ranks.told()
-    if "recipe" not in words:
+    told, _ = ranks.told()
+    if "recipe" not in told:
         return
-    recipe = parse(words["recipe"]).check()
-    engine = choose(recipe.engine.device, words["precision"])
+    recipe = parse(told["recipe"]).check()
+    engine = choose(recipe.engine.device, told["precision"])
     hold_memory(engine.device.type == "cpu")
     shown = shown_by(recipe, faces)
     engine.hold(shown)
-    ranks.same(shown.content, words["faces"])
+    ranks.same(shown.content, told["faces"])
+    shown.words = shown.said(recipe.labels.values, recipe.labels.sure) if recipe.labels else None
     who = pupils(recipe, engine, ranks)
-    while (words := (said := ranks.told())[0])["do"] != "end":
-        if words["do"] == "take":
-            who.take(said[1])
+    while (told := (heard := ranks.told())[0])["do"] != "end":
+        if told["do"] == "take":
+            who.take(heard[1])
+        elif told["do"] == "fade":
+            recipe = parse(told["recipe"])
         else:
-            learn(recipe, engine, who, shown, words["step"])
+            learn(recipe, engine, who, shown, told["step"])
 
 
 def shown_by(recipe: Recipe, faces: Path) -> FaceSet:

@@ -9,9 +9,9 @@ import torch
 from torch import Tensor
 
 from eshi.ground.errors import EshiError
-from eshi.ground.registry import AUGMENTATIONS, DISCRIMINATORS, LOSSES
+from eshi.ground.registry import AUGMENTATIONS, LOSSES
 from eshi.judging.features import USUAL, looks_through
-from eshi.networks.build import networks
+from eshi.networks.build import discriminator, networks
 from eshi.networks.contracts import Discriminator, Generator, Looking
 from eshi.networks.engine import Engine, seed_everything
 from eshi.recipe import Recipe, Second
@@ -125,7 +125,7 @@ def pupils(recipe: Recipe, engine: Engine, ranks: Ranks | None = None) -> Pupils
     first = Second(recipe.discriminator, recipe.loss, recipe.augment, recipe.d_adam)
     teachers = [teacher("", first, D, engine)]
     if recipe.second:
-        D = DISCRIMINATORS.build(recipe.second.discriminator, size=recipe.width_height)
+        D = discriminator(recipe, recipe.second.discriminator)
         teachers.append(teacher("second ", recipe.second, engine.place(D).train(), engine))
     a = recipe.g_adam
     who = Pupils(G, G_ema, engine.adam(G, a.lr, a.beta1, a.beta2), teachers)

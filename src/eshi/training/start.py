@@ -88,6 +88,8 @@ def head_start(who: Pupils, source: str) -> str:
         stored = state["G"] if name == "G_ema" else state.get(name)
         if only_G and name not in ("G", "G_ema"):
             continue
+        if not state["recipe"].get("labels") and isinstance(stored, dict):  # what it has not learned begins anew
+            stored = stored | {key: its for key, its in part.state_dict().items() if key.startswith("words.")}
         try:
             checkpoint.fill(part, stored, f"{name} of {path}")
         except EshiError as error:

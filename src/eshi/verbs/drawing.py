@@ -6,7 +6,24 @@ from pathlib import Path
 from typing import Annotated, Literal
 
 from eshi.ground.progress import Progress, note
-from eshi.verbs.gallery import PAINTED, Bare, Force, Out, Pixels, Run, Scale, Smooth, hang, points, said, sheet, style
+from eshi.verbs.gallery import (
+    PAINTED,
+    Bare,
+    Force,
+    Out,
+    Pixels,
+    Run,
+    Scale,
+    Smooth,
+    With,
+    granted,
+    hang,
+    points,
+    said,
+    sheet,
+    style,
+    wishes,
+)
 from eshi.verbs.verb import About, verb
 
 
@@ -37,6 +54,7 @@ def draw(
         About("the number of the first face; or just these faces: miku or miku,7,face.npy", metavar="FACE"),
     ] = 0,
     search: Annotated[int, About("draw so many and keep the best by D; 0: no search")] = 0,
+    labels: With = (),
     mean: Annotated[float, About("added to the latents")] = 0.0,
     std: Annotated[float, About("scales the latents; less is tamer")] = 1.0,
     out: Out = None,
@@ -50,14 +68,15 @@ def draw(
     device: Annotated[Literal["cpu", "cuda", "mps", "xpu", "auto"], About("where it draws")] = "cpu",
 ) -> Drawn:
     """draw faces with a trained run or a checkpoint"""
-    from eshi.artist import Artist, draw, stream
+    from eshi.artist import draw, stream
     from eshi.ground import image
     from eshi.ground.sheet import sheet as hung
 
     shown = style(scale, smooth, bare)
     numbered = str(seed).strip().lstrip("-").isdecimal()
     wanted = (count, int(seed) if numbered else 0, search, mean, std, () if numbered else points(seed))
-    who = Artist.of(run, device)
+    asked = wishes(labels)
+    who = granted(run, asked, device)
     if single is not None:
         numbers: list[int | str] = []
         scores: list[float] = []
@@ -80,6 +99,7 @@ def draw(
     words = [count, f"seed{seed}"] if numbered else ["faces", said(seed)]
     options = {"from": search, "mean": mean, "std": std if std != 1 else 0}
     words += [f"{key}{value:g}" for key, value in options.items() if value]
+    words += [f"{what}={value}" for what, value in asked.items()]
     picture = hung(found.images, [str(number) for number in found.numbers], style=shown)
     where = sheet(picture, run, out, *words, style=shown, force=force)
     return Drawn(where, found.numbers, found.scores, who.step_name, found.images)

@@ -16,13 +16,16 @@ from eshi.verbs.gallery import (
     Run,
     Scale,
     Smooth,
+    With,
     beside,
+    granted,
     hang,
     numbers,
     points,
     said,
     sheet,
     style,
+    wishes,
 )
 from eshi.verbs.verb import About, settings, verb
 
@@ -50,7 +53,11 @@ def sweep(
     *,
     dims: Annotated[
         int | str | Sequence[int],
-        About("coordinates: 12 or 3,12,40; auto: those that change most", flag="--dim --dims", metavar="DIMS"),
+        About(
+            "coordinates: 12 or 3,12,40; auto: those that change most; hair: a label that it learned",
+            flag="--dim --dims",
+            metavar="DIMS",
+        ),
     ] = "auto",
     seed: Annotated[
         Face | Sequence[Face],
@@ -58,6 +65,7 @@ def sweep(
     ] = 0,
     steps: Annotated[int, About("pictures a row")] = 20,
     rows: Annotated[int, About("with auto: so many coordinates")] = 8,
+    labels: With = (),
     out: Out = None,
     scale: Scale = 1,
     smooth: Smooth = False,
@@ -65,14 +73,20 @@ def sweep(
     force: Force = False,
 ) -> Swept:
     """move one latent coordinate at a time, a row each"""
-    from eshi.explore import sweep
+    from eshi.explore import sweep, values
 
-    shown = style(scale, smooth, bare)
+    shown, asked = style(scale, smooth, bare), wishes(labels)
+    who = granted(run, asked)
+    also = [f"{name}={value}" for name, value in asked.items()]
+    if isinstance(dims, str) and dims in who.attributes:
+        told = values(who, dims, points(seed))
+        where = sheet(told.sheet(shown), run, out, "sweep", f"seed{said(seed)}", dims, *also, style=shown, force=force)
+        return Swept(where, [], [], told.values, told.images, told.sheet(shown))
     chosen: Any = "auto" if isinstance(dims, str) and dims == "auto" else numbers(dims, "--dims")
-    found = sweep(run, chosen, points(seed), steps, rows)
+    found = sweep(who, chosen, points(seed), steps, rows)
     picture = found.sheet(shown)
     what = "auto" if chosen == "auto" else "dims" + ",".join(map(str, chosen))
-    where = sheet(picture, run, out, "sweep", f"seed{said(seed)}", what, style=shown, force=force)
+    where = sheet(picture, run, out, "sweep", f"seed{said(seed)}", what, *also, style=shown, force=force)
     return Swept(where, found.dims, found.effects, found.labels, found.images, picture)
 
 
@@ -103,6 +117,7 @@ def walk(
     spherical: Annotated[bool, About("on the sphere, as for every normal prior")] = False,
     even: Annotated[bool, About("every step looks equally long")] = False,
     seconds: Annotated[float, About("a frame")] = 0.08,
+    labels: With = (),
     out: Annotated[
         Path | str | None,
         About("the film: .webp, .gif or .mp4; or a sheet: .png", "RUN/drawn/...webp", "-o --out", "FILE"),
@@ -113,7 +128,9 @@ def walk(
 ) -> Walked:
     """walk through the latent space from face to face: a GIF, WebP or MP4"""
     shown = style(scale, smooth)
-    words = ["walk", said(seeds), *["loop"] * loop, *["even"] * even, *shown.said]
+    asked = wishes(labels)
+    also = (f"{name}={value}" for name, value in asked.items())
+    words = ["walk", said(seeds), *["loop"] * loop, *["even"] * even, *also, *shown.said]
     where = beside(run, out, *words, suffix=".webp")
     if where and where.suffix.lower() not in (".webp", ".gif", ".mp4", ".png"):
         raise EshiError(f"cannot make a film of {where}", "name it .webp, .gif or .mp4; a sheet of its frames: .png")
@@ -123,7 +140,7 @@ def walk(
     from eshi.explore import film, walk
     from eshi.ground import image
 
-    found = walk(run, points(seeds), frames, loop, spherical or None, even)
+    found = walk(granted(run, asked), points(seeds), frames, loop, spherical or None, even)
 
     def write(file: Path) -> Path:
         if file.suffix.lower() == ".png":
@@ -154,6 +171,7 @@ def mix(
     *,
     noise: Annotated[float, About("around the result, as in the paper")] = 0.25,
     seed: Annotated[int, About("of that noise")] = 0,
+    labels: With = (),
     out: Out = None,
     scale: Scale = 1,
     smooth: Smooth = False,
@@ -163,10 +181,11 @@ def mix(
     """vector arithmetic on faces: "mean(1,2,3) - mean(4,5,6) + miku" """
     from eshi.explore import mix
 
-    shown = style(scale, smooth, bare)
-    found = mix(run, expression, noise, seed)
+    shown, asked = style(scale, smooth, bare), wishes(labels)
+    found = mix(granted(run, asked), expression, noise, seed)
     picture = found.sheet(shown)
-    where = sheet(picture, run, out, "mix", expression, style=shown, force=force)
+    also = [f"{name}={value}" for name, value in asked.items()]
+    where = sheet(picture, run, out, "mix", expression, *also, style=shown, force=force)
     return Mixed(where, found.latent, found.image, picture)
 
 
@@ -238,8 +257,9 @@ def edit(
     seed: Annotated[Face, About("the face: a seed, a name or a .npy file", metavar="FACE")] = 0,
     set: Annotated[
         Sequence[str] | Mapping[str, str | float],
-        About("a colour or an amount", metavar="what=value", many=True),
+        About("a label that it learned, a colour or an amount", metavar="what=value", many=True),
     ] = (),
+    labels: With = (),
     steps: Annotated[int, About("pictures from before to after")] = 7,
     out: Out = None,
     scale: Scale = 1,
@@ -255,8 +275,10 @@ def edit(
     if wrong := [word for word in words if "=" not in word]:
         raise EshiError(f"--set {wrong[0]}: not of the form what=value", "for example --set hair=pink --set smile=+2")
     changes: dict[str, str | float] = {what: value for what, _, value in (word.partition("=") for word in words)}
-    found = edit(run, seed, changes, steps=steps)
-    where = sheet(found.sheet(shown), run, out, "edit", said(seed), *words, style=shown, force=force)
+    asked = wishes(labels)
+    also = [f"{name}={value}" for name, value in asked.items()]
+    found = edit(granted(run, asked), seed, changes, steps=steps)
+    where = sheet(found.sheet(shown), run, out, "edit", said(seed), *also, *words, style=shown, force=force)
     return Edited(where, found.latent, found.changed, found.images)
 
 

@@ -8,14 +8,14 @@ import hashlib
 import itertools
 import os
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, TypeAlias
 
 from eshi.ground.errors import EshiError
 from eshi.ground.progress import note
 from eshi.run.shipped import NAME, home
-from eshi.verbs.verb import About
+from eshi.verbs.verb import About, settings
 
 if TYPE_CHECKING:
     import numpy as np
@@ -39,6 +39,10 @@ Out = Annotated[Path | str | None, About("the picture's file", "RUN/drawn/...", 
 Scale = Annotated[int, About("show it so many times as large")]
 Smooth = Annotated[bool, About("enlarge softly, not in crisp squares")]
 Bare = Annotated[bool, About("without words on the sheet")]
+With = Annotated[
+    Sequence[str] | Mapping[str, str],
+    About("what they are to show: hair=pink", flag="--with", metavar="what=value", many=True),
+]
 Force = Annotated[bool, About("replace a file that is there; otherwise another drawing gets the next free number")]
 
 
@@ -97,6 +101,26 @@ def sheet(
     from eshi.ground import image
 
     return hang(lambda file: image.save(pixels, file), beside(run, out, *words, *style.said), force, out is not None)
+
+
+def wishes(labels: Sequence[str] | Mapping[str, str], flag: str = "--with") -> dict[str, str]:
+    """hair=pink, glasses=yes"""
+    words = [one for word in settings(labels) for one in word.split(",")]
+    if wrong := [word for word in words if not all(word.partition("=")[::2]) or "=" not in word]:
+        raise EshiError(f"{flag} {wrong[0]}: not of the form what=value", f"for example {flag} hair=pink")
+    return {what: value for what, _, value in (word.partition("=") for word in words)}
+
+
+def granted(run: Trained, labels: Mapping[str, str], device: str = "cpu") -> "Artist":
+    """The artist, who shows what is wished for."""
+    from eshi.artist import Artist
+
+    who = Artist.of(run, device)
+    if not labels:
+        return who
+    from eshi.explore import wish
+
+    return wish(who, labels)
 
 
 def points(faces: Face | Sequence[Face]) -> list[Any]:
