@@ -10,7 +10,8 @@ import torch
 import eshi
 from eshi import recipe
 from eshi.artist import Artist
-from eshi.explore import edit, values, wish
+from eshi.explore import Directions, by_labels, directions, edit, values, wish
+from eshi.explore.edit import ASKED, all_wanted
 from eshi.gather.faceset import faceset
 from eshi.ground import image
 from eshi.ground.errors import EshiError
@@ -28,12 +29,12 @@ COLOURS = {"red": (220, 40, 40), "blue": (40, 40, 220)}
 def labelled(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """120 pictures, red or blue; of every fourth nobody says which."""
     home = tmp_path_factory.mktemp("labelled") / "faces"
-    lines = ["file,hair,glasses"]
+    lines = ["file,hair,glasses,tone"]
     for i in range(120):
         colour = ("red", "blue")[i % 2]
         noise = np.random.default_rng(i).integers(-30, 30, (32, 32, 3))
         image.save((np.array(COLOURS[colour]) + noise).clip(0, 255).astype(np.uint8), home / f"{i:03}.png")
-        lines.append(f"{i:03}.png,{colour if i % 4 > 1 or i % 8 < 2 else ''},{'yes' if i == 5 else ''}")
+        lines.append(f"{i:03}.png,{colour if i % 4 > 1 or i % 8 < 2 else ''},{'yes' if i == 5 else ''},{colour}")
     (home / "labels.csv").write_text("\n".join(lines))
     eshi.label(home)
     return home
@@ -158,15 +159,21 @@ def test_a_run_without_labels_is_as_it_was(tiny: Recipe) -> None:
     assert all(torch.equal(a, b) for a, b in zip(plain[0].parameters(), empty[0].parameters(), strict=True))
 
 
-@pytest.mark.slow
-def test_it_draws_what_it_is_asked_for(labelled: Path, tmp_path: Path) -> None:
+@pytest.fixture(scope="module")
+def learned(labelled: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Ten seconds: enough to tell red from blue."""
     of = recipe.load(
         "dcgan-64",
         ["size=32", "batch=16", "images=8000", "generator.width=8", "discriminator.width=8", "generator.latent=16",
          "generator.init=default", "discriminator.init=default", "discriminator.norm=none", "loss.r1=0.1", "ema=200",
          "g_adam.lr=1e-3", "d_adam.lr=1e-3", "judge.every=0", "labels.use=[hair]", "labels.fade=[0,0.1]"],
     )  # fmt: skip
-    who = Artist.load(train(labelled, of, tmp_path / "run"))
+    return train(labelled, of, tmp_path_factory.mktemp("learned") / "run")
+
+
+@pytest.mark.slow
+def test_it_draws_what_it_is_asked_for(labelled: Path, learned: Path) -> None:
+    who = Artist.load(learned)
     z = who.latents(range(50))
     red, blue = (redness(wish(who, {"hair": value}).render(z)) for value in ("red", "blue"))
     assert (red > 0).mean() > 0.9
@@ -199,6 +206,7 @@ def test_every_verb_takes_wishes(asked_run: Path) -> None:
     assert len(eshi.draw(asked_run, count=4, search=8, labels=["hair=blue"]).scores) == 4
     row = eshi.sweep(asked_run, dims="hair", seed=[0, 1])
     assert row.labels == ["blue", "red"]
+    assert row.text().endswith("blue, red")
     for place, far in enumerate((0 * red, blue, red)):
         assert np.array_equal(row.images[:, place], who.render(z + far))
     walked = eshi.walk(asked_run, seeds=[0, 1], frames=3, labels=["hair=red"])
@@ -217,7 +225,7 @@ def test_a_wish_that_it_has_not_learned_names_those_it_has(asked_run: Path, thin
         eshi.draw(asked_run, labels=["hair"])
     with pytest.raises(EshiError, match="learned without labels"):
         Artist.load(things / "run").asking({"hair": "red"})
-    with pytest.raises(EshiError, match="'hat' is nothing that this run knows"):
+    with pytest.raises(EshiError, match="no direction 'hat'"):
         wish(things / "run", {"hat": "yes"})
     with pytest.raises(EshiError, match="has not learned 'eyes'"):
         values(asked_run, "eyes")
@@ -247,3 +255,21 @@ def test_labels_that_are_too_rare_are_said_so(asking: Recipe, labelled: Path, tm
         train(labelled, rare, tmp_path / "rare", "16")
     with pytest.raises(EshiError, match="uses none"):
         train(labelled, replace(asking, labels=replace(asking.labels, use=[])), tmp_path / "none", "16")
+
+
+def test_a_direction_of_a_label_is_asked_for_as_the_label_is() -> None:
+    along = np.eye(2, 8, dtype=np.float32)
+    found = Directions(["glasses=yes", "smile"], ["label", "measured"], along, ["", ""], [0.9, 0.9])
+    assert all_wanted(found, {"glasses": "yes", "smile": "+1"}) == {"glasses=yes": ASKED, "smile": 1.0}
+    with pytest.raises(EshiError, match="no direction 'glasses'"):
+        all_wanted(found, {"glasses": "no"})
+
+
+@pytest.mark.slow
+def test_directions_are_found_by_labels(labelled: Path, learned: Path) -> None:
+    """From drawings of which nothing was asked."""
+    who = Artist.load(learned)
+    found = directions(who, 400, labels=by_labels(labelled, (32, 32)))
+    z = who.latents(range(20))
+    to_red, to_blue = (z + ASKED * torch.from_numpy(found.vector(f"tone={value}")) for value in ("red", "blue"))
+    assert (redness(who.render(to_red)) > redness(who.render(to_blue)) + 20).mean() > 0.8

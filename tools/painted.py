@@ -2,7 +2,8 @@
 
 eshi paint pictures --count 8000 && eshi crop pictures -o faces --size 64 && eshi clean faces
 eshi train faces -r eshi-64 -o run --images 150k
-python tools/painted.py run "7,930 faces, cut by eshi crop from 8,000 pictures of eshi paint (seed 0)"
+eshi paint labelled --count 6000 --faces 64 && eshi label labelled
+python tools/painted.py run labelled "7,930 faces, cut by eshi crop from 8,000 pictures of eshi paint (seed 0)"
 """
 
 import sys
@@ -10,7 +11,7 @@ import sys
 import numpy as np
 
 from eshi.artist import Artist
-from eshi.explore import directions
+from eshi.explore import by_labels, directions
 from eshi.explore.directions import save
 from eshi.ground import files
 from eshi.run import checkpoint, shipped, tensorfile
@@ -21,7 +22,7 @@ FAR = 2  # levels of 255 that 16 bits may change a pixel by
 DRAWN = range(500)
 
 
-def main(run: str, learned_from: str) -> None:
+def main(run: str, labelled: str, learned_from: str) -> None:
     whole = Artist.load(run)
     told = {"step": 0, "images": whole.images, "seconds": 0.0, "faces": "", "rollbacks": []}
     told |= {"shared": {"scores": facts(whole).scores, "credits": f"Learned from {learned_from}."}}
@@ -35,7 +36,7 @@ def main(run: str, learned_from: str) -> None:
     print(f"{len(DRAWN)} drawings differ from the run's by at most {far} of 255 levels")
     assert size <= LARGEST, f"{size:,} bytes are more than {LARGEST:,}"
     assert far <= FAR, f"{far} levels are more than {FAR}"
-    found = directions(own, keep=False)
+    found = directions(own, keep=False, labels=by_labels(labelled, own.recipe.width_height))
     save(found, shipped.DIRECTIONS)
     print(f"{shipped.DIRECTIONS}: {', '.join(found.names)}")
 

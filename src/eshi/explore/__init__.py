@@ -1,7 +1,7 @@
 """What a trained run can be asked: every verb is a function of its own, deterministic by seed."""
 
 from eshi.artist.points import Latent, store
-from eshi.explore.directions import Directions, directions
+from eshi.explore.directions import Directions, by_labels, directions
 from eshi.explore.edit import Edit, edit
 from eshi.explore.favourites import add_favourite, drop_favourite, favourites
 from eshi.explore.film import film
@@ -15,6 +15,6 @@ from eshi.explore.wish import wish
 
 __all__ = [
     "Directions", "Edit", "Latent", "Look", "Mix", "Projection", "Sweep", "Transfer", "Values", "Walk",
-    "add_favourite", "directions", "drop_favourite", "edit", "favourites", "film", "look", "mix", "project", "store",
-    "sweep", "transfer", "values", "walk", "wish",
+    "add_favourite", "by_labels", "directions", "drop_favourite", "edit", "favourites", "film", "look", "mix",
+    "project", "store", "sweep", "transfer", "values", "walk", "wish",
 ]  # fmt: skip

@@ -1,5 +1,6 @@
 """Directions in latent space that mean something: from G's first layer alone, from features, and from measures."""
 
+import functools
 import io
 import zipfile
 from dataclasses import dataclass, field
@@ -14,10 +15,12 @@ from eshi.artist import Artist, points
 from eshi.artist.artist import BATCH
 from eshi.explore.features import features
 from eshi.explore.measures import COLOURED, Measure, measured
+from eshi.gather.faceset import faceset
 from eshi.ground import files, image, sheet
 from eshi.ground.errors import EshiError, near_miss
 from eshi.ground.progress import Progress, note
 from eshi.ground.sheet import PLAIN, Style
+from eshi.judging.witness import witness
 from eshi.networks.contracts import Generator
 from eshi.networks.engine import borrowed_randomness, one_thread
 from eshi.run.shipped import DIRECTIONS
@@ -26,6 +29,7 @@ KEPT = "directions.npz"  # in a run's folder
 UNLABELLED = 8  # kept of each kind that needs no labels
 FIRST = 2_000_000  # the seed that the drawings to learn from begin with, far from those people look at
 TOLD = 0.3  # the correlation from which on a measure follows from the latent, and is kept out of other directions
+FEWEST = 30  # faces of a value that a direction is learned of
 SAME = 0.8  # the cosine from which on two measures are taken for one thing, which cannot change without itself
 
 
@@ -36,7 +40,7 @@ class Directions:
     """
 
     names: list[str]
-    kinds: list[str]  # measured, factor or ica
+    kinds: list[str]  # measured, label, factor or ica
     vectors: np.ndarray
     attributes: list[str]
     correlations: list[float]
@@ -55,13 +59,13 @@ class Directions:
         rows = [who.render(z + far * torch.from_numpy(vector)) for vector in self.vectors]
         words = []
         for name, kind, attribute, r in zip(self.names, self.kinds, self.attributes, self.correlations, strict=True):
-            words.append(f"{name}\nr {r:+.2f}" if kind == "measured" else f"{name}\n{attribute} {r:+.2f}")
+            words.append(f"{name}\nr {r:+.2f}" if kind in ("measured", "label") else f"{name}\n{attribute} {r:+.2f}")
         return sheet.table(rows, words, [f"{amount:+.2g}" for amount in amounts.tolist()], style)
 
 
 def directions(
     run: Path | str | Artist, count: int = 2000, seed: int = FIRST, more: dict[str, Measure] | None = None,
-    keep: bool = True,
+    keep: bool = True, labels: dict[str, Measure] | None = None,
 ) -> Directions:  # fmt: skip
     """Draw `count` faces, measure them, and find what moves what. Kept with the run, where it has a folder."""
     who = Artist.of(run)
@@ -75,7 +79,7 @@ def directions(
             bar.advance(len(part))
     images = np.concatenate(drawn)
     seen = torch.cat([features(who, who.engine.put(part))[0] for part in np.array_split(images, -(-count // BATCH))])
-    found = learned(who, z.numpy(), images, seen, more)
+    found = learned(who, z.numpy(), images, seen, more, labels)
     if who.home and keep:
         save(found, who.home / KEPT)
         image.save(found.sheet(who, who.latents([0])), who.home / "directions.png")
@@ -84,8 +88,9 @@ def directions(
 
 @one_thread()
 def learned(
-    who: Artist, latents: np.ndarray, images: np.ndarray, seen: Tensor, more: dict[str, Measure] | None
-) -> Directions:
+    who: Artist, latents: np.ndarray, images: np.ndarray, seen: Tensor, more: dict[str, Measure] | None,
+    labels: dict[str, Measure] | None = None,
+) -> Directions:  # fmt: skip
     """From latents, what they draw, and D's features of it: the same for every number of threads, as drawings are."""
     fitted = len(latents) * 3 // 4  # the rest tells how well
     known = {name: values for name, values in measured(images, more).items() if values[:fitted].std() > 1e-6}
@@ -93,10 +98,18 @@ def learned(
     found = {name: ("measured", vector) for name, vector in ruled.items()}
     found |= {f"factor{i + 1}": ("factor", vector) for i, vector in enumerate(factorised(who.G)[:UNLABELLED])}
     found |= {f"ica{i + 1}": ("ica", v) for i, v in enumerate(independent(latents[:fitted], seen[:fitted]))}
+    told = {name: measure(images) for name, measure in (labels or {}).items()}
+    for (
+        name,
+        values,
+    ) in told.items():  # values of one attribute, and hair and what is around it, go together: not cleaned
+        slope = ridge(latents[:fitted], values[:fitted])
+        found[name] = ("label", slope / max(float(np.linalg.norm(slope)), 1e-12))
     attributes, correlations = [], []
     for name, (kind, vector) in found.items():
         along = latents[fitted:] @ vector
-        rs = {other: correlation(along, known[other][fitted:]) for other in ([name] if kind == "measured" else known)}
+        its = {name: told[name]} if kind == "label" else {name: known[name]} if kind == "measured" else known
+        rs = {other: correlation(along, values[fitted:]) for other, values in its.items()}
         best = max(rs, key=lambda other: abs(rs[other])) if rs else ""
         attributes.append(best)
         correlations.append(rs.get(best, 0.0))
@@ -104,6 +117,33 @@ def learned(
     return Directions(
         list(found), [kind for kind, _ in found.values()], vectors, attributes, correlations, colours, who.images
     )
+
+
+def by_labels(faces: Path | str, size: tuple[int, int]) -> dict[str, Measure]:
+    """What a witness says of a face, as measures: each value of each attribute that `eshi label` knows enough of, but
+    for the colours of hair and eyes, which are measured. It learned from these faces, never from drawings."""
+    shown = faceset(Path(faces), size)
+    found = shown.attributes([name for name in shown.known if name not in COLOURED], fewest=FEWEST).values
+    known = {attribute: several for attribute, several in found.items() if len(several) > 1}
+    if not known:
+        hint = (
+            f"a direction needs an attribute with two values, {FEWEST} faces each: eshi label {faces} shows the counts"
+        )
+        raise EshiError(f"too little is known of {faces}", hint)
+    seer = witness(shown, [f"{attribute}={value}" for attribute, several in known.items() for value in several])
+    last: list[Any] = [None, {}]  # all values of the same pictures are asked for one after the other
+
+    def measure(images: np.ndarray, attribute: str, place: int) -> np.ndarray:
+        if last[0] is not images:
+            last[:] = images, seer.says(images)
+        share = last[1][attribute][:, place].clip(1e-4, 1 - 1e-4)
+        return np.asarray(np.log(share / (1 - share)))
+
+    return {
+        f"{attribute}={value}": functools.partial(measure, attribute=attribute, place=place)
+        for attribute, several in known.items()
+        for place, value in enumerate(several)
+    }
 
 
 def correlation(a: np.ndarray, b: np.ndarray) -> float:

@@ -17,6 +17,7 @@ from eshi.ground.errors import EshiError, near_miss
 from eshi.ground.sheet import PLAIN, Style
 from eshi.networks.labels import number
 
+ASKED = 3.0  # deviations along the direction of a label that is asked for: glasses=yes
 AMOUNT = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)")
 
 
@@ -51,7 +52,7 @@ def edit(
     amounts: dict[str, float | np.ndarray] = {}
     if others:
         found = saved(who) if found is None else found
-        amounts = {name: wanted(found, name, value) for name, value in others.items()}
+        amounts = all_wanted(found, others)
         z = moved(who, before, found, amounts)
     z = z + who.toward(asked) - who.toward({name: who.asked[name] for name in asked.keys() & who.asked.keys()})
     shares = torch.linspace(0, 1, steps)[:, None]
@@ -95,6 +96,17 @@ def progressed(changes: dict[str, str | float], amounts: dict[str, float | np.nd
         else f"{name} {to} {share:.0%}"
         for name, to in changes.items()
     )
+
+
+def all_wanted(found: Directions, changes: Mapping[str, str | float]) -> dict[str, float | np.ndarray]:
+    """By the direction's name. One that was found by a label is called as it is asked for: glasses=yes."""
+    amounts: dict[str, float | np.ndarray] = {}
+    for name, value in changes.items():
+        if f"{name}={value}" in found.names and name not in found.colours:
+            amounts[f"{name}={value}"] = ASKED
+        else:
+            amounts[name] = wanted(found, name, value)
+    return amounts
 
 
 def wanted(found: Directions, name: str, value: str | float) -> float | np.ndarray:

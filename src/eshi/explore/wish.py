@@ -9,8 +9,7 @@ from torch import Tensor
 
 from eshi.artist import Artist
 from eshi.explore.directions import saved
-from eshi.explore.edit import apart, moved, wanted
-from eshi.ground.errors import EshiError, near_miss
+from eshi.explore.edit import all_wanted, apart, moved
 
 
 def wish(run: Path | str | Artist, wishes: Mapping[str, str]) -> Artist:
@@ -19,11 +18,7 @@ def wish(run: Path | str | Artist, wishes: Mapping[str, str]) -> Artist:
     asked, others = apart(who, wishes)
     if others:
         found = saved(who)
-        if lost := next((name for name in others if name not in found.names), None):
-            raise EshiError(
-                f"'{lost}' is nothing that this run knows", near_miss(lost, [*who.attributes, *found.names])
-            )
-        amounts = {name: wanted(found, name, value) for name, value in others.items()}
+        amounts = all_wanted(found, others)
         plain = who
 
         def bend(z: Tensor) -> Tensor:

@@ -92,6 +92,11 @@ class FaceSet:
         found = [next((place[p] for p in PurePosixPath(f).parts if p in place), -1) for f in self.files]
         return np.array(found, np.int64)
 
+    @property
+    def known(self) -> list[str]:
+        """The attributes of which `eshi label` knows something."""
+        return list(settle(stored(Album(self.path).home)))
+
     def attributes(self, use: Sequence[str], sure: float = SURE, fewest: int = 1) -> Known:
         """What `eshi label` knows of each image, of these attributes. Values that fewer than `fewest` training images
         have become one, "other", or unknown where even that is rare."""

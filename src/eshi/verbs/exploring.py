@@ -32,7 +32,8 @@ from eshi.verbs.verb import About, settings, verb
 
 @dataclass
 class Swept:
-    """`images` (rows, steps, H, W, 3): a row is one of `dims`, moved over its range; `effects` in pixel levels."""
+    """`images` (rows, steps, H, W, 3): a row is one of `dims`, moved over its range; `effects` in pixel levels. Of an
+    attribute there are no `dims`: a row is a face, and behind the first picture the `labels` are its values."""
 
     out: Path | None
     dims: list[int]
@@ -42,6 +43,8 @@ class Swept:
     sheet: Pixels
 
     def text(self) -> str:
+        if not self.dims:
+            return f"{self.out or 'not written'}\n  {', '.join(self.labels)}"
         told = dict(zip(self.dims, zip(self.effects, self.labels, strict=True), strict=True))
         lines = [f"  {dim:>4}  {effect:5.1f} levels  {label}" for dim, (effect, label) in told.items()]
         return "\n".join([str(self.out or "not written"), *lines])
@@ -214,6 +217,10 @@ def directions(
     run: Run = PAINTED,
     *,
     count: Annotated[int, About("drawings to learn from")] = 2000,
+    labels: Annotated[
+        Path | str | None,
+        About("faces that eshi label knows: a direction for each value, too", "none", metavar="FACES"),
+    ] = None,
     seed: Annotated[Face, About("the face that the sheet shows", metavar="FACE")] = 7,
     out: Out = None,
     scale: Scale = 1,
@@ -223,12 +230,13 @@ def directions(
 ) -> Directed:
     """find directions that mean something: hair, eyes, smile ...; kept with the run"""
     from eshi.artist import Artist
-    from eshi.explore import directions
+    from eshi.explore import by_labels, directions
 
     shown = style(scale, smooth, bare)
     who = Artist.of(run)
     face = who.latents([seed])  # a name that is none shows before the work
-    found = directions(who, count)
+    told = by_labels(labels, who.recipe.width_height) if labels is not None else None
+    found = directions(who, count, labels=told)
     picture = found.sheet(who, face, style=shown)
     kinds, attributes = (dict(zip(found.names, words, strict=True)) for words in (found.kinds, found.attributes))
     correlations = dict(zip(found.names, found.correlations, strict=True))
