@@ -1,6 +1,5 @@
 """Directions in latent space that mean something: from G's first layer alone, from features, and from measures."""
 
-import functools
 import io
 import zipfile
 from dataclasses import dataclass, field
@@ -20,7 +19,7 @@ from eshi.ground import files, image, sheet
 from eshi.ground.errors import EshiError, near_miss
 from eshi.ground.progress import Progress, note
 from eshi.ground.sheet import PLAIN, Style
-from eshi.judging.witness import witness
+from eshi.judging.witness import Witness, witness
 from eshi.networks.contracts import Generator
 from eshi.networks.engine import borrowed_randomness, one_thread
 from eshi.run.shipped import DIRECTIONS
@@ -58,14 +57,14 @@ class Directions:
         far = amounts[:, None] * who.G.prior.deviation
         rows = [who.render(z + far * torch.from_numpy(vector)) for vector in self.vectors]
         words = []
-        for name, kind, attribute, r in zip(self.names, self.kinds, self.attributes, self.correlations, strict=True):
-            words.append(f"{name}\nr {r:+.2f}" if kind in ("measured", "label") else f"{name}\n{attribute} {r:+.2f}")
+        for name, attribute, r in zip(self.names, self.attributes, self.correlations, strict=True):
+            words.append(f"{name}\nr {r:+.2f}" if attribute == name else f"{name}\n{attribute} {r:+.2f}")
         return sheet.table(rows, words, [f"{amount:+.2g}" for amount in amounts.tolist()], style)
 
 
 def directions(
     run: Path | str | Artist, count: int = 2000, seed: int = FIRST, more: dict[str, Measure] | None = None,
-    keep: bool = True, labels: dict[str, Measure] | None = None,
+    keep: bool = True, labels: Witness | None = None,
 ) -> Directions:  # fmt: skip
     """Draw `count` faces, measure them, and find what moves what. Kept with the run, where it has a folder."""
     who = Artist.of(run)
@@ -89,7 +88,7 @@ def directions(
 @one_thread()
 def learned(
     who: Artist, latents: np.ndarray, images: np.ndarray, seen: Tensor, more: dict[str, Measure] | None,
-    labels: dict[str, Measure] | None = None,
+    labels: Witness | None = None,
 ) -> Directions:  # fmt: skip
     """From latents, what they draw, and D's features of it: the same for every number of threads, as drawings are."""
     fitted = len(latents) * 3 // 4  # the rest tells how well
@@ -98,17 +97,14 @@ def learned(
     found = {name: ("measured", vector) for name, vector in ruled.items()}
     found |= {f"factor{i + 1}": ("factor", vector) for i, vector in enumerate(factorised(who.G)[:UNLABELLED])}
     found |= {f"ica{i + 1}": ("ica", v) for i, v in enumerate(independent(latents[:fitted], seen[:fitted]))}
-    told = {name: measure(images) for name, measure in (labels or {}).items()}
-    for (
-        name,
-        values,
-    ) in told.items():  # values of one attribute, and hair and what is around it, go together: not cleaned
+    told = labels.evidence(images) if labels else {}
+    for name, values in told.items():  # not cleaned of one another: values of one attribute exclude each other
         slope = ridge(latents[:fitted], values[:fitted])
         found[name] = ("label", slope / max(float(np.linalg.norm(slope)), 1e-12))
     attributes, correlations = [], []
     for name, (kind, vector) in found.items():
         along = latents[fitted:] @ vector
-        its = {name: told[name]} if kind == "label" else {name: known[name]} if kind == "measured" else known
+        its = {name: (known | told)[name]} if kind in ("measured", "label") else known
         rs = {other: correlation(along, values[fitted:]) for other, values in its.items()}
         best = max(rs, key=lambda other: abs(rs[other])) if rs else ""
         attributes.append(best)
@@ -119,31 +115,16 @@ def learned(
     )
 
 
-def by_labels(faces: Path | str, size: tuple[int, int]) -> dict[str, Measure]:
-    """What a witness says of a face, as measures: each value of each attribute that `eshi label` knows enough of, but
-    for the colours of hair and eyes, which are measured. It learned from these faces, never from drawings."""
+def by_labels(faces: Path | str, size: tuple[int, int]) -> Witness:
+    """Who says of drawings what `eshi label` knows enough of in these faces; but for colours of hair and eyes, which
+    are measured."""
     shown = faceset(Path(faces), size)
     found = shown.attributes([name for name in shown.known if name not in COLOURED], fewest=FEWEST).values
-    known = {attribute: several for attribute, several in found.items() if len(several) > 1}
-    if not known:
-        hint = (
-            f"a direction needs an attribute with two values, {FEWEST} faces each: eshi label {faces} shows the counts"
-        )
+    values = [f"{attribute}={value}" for attribute, several in found.items() if several[1:] for value in several]
+    if not values:
+        hint = f"a direction needs an attribute with two values of {FEWEST} faces each: eshi label {faces} counts them"
         raise EshiError(f"too little is known of {faces}", hint)
-    seer = witness(shown, [f"{attribute}={value}" for attribute, several in known.items() for value in several])
-    last: list[Any] = [None, {}]  # all values of the same pictures are asked for one after the other
-
-    def measure(images: np.ndarray, attribute: str, place: int) -> np.ndarray:
-        if last[0] is not images:
-            last[:] = images, seer.says(images)
-        share = last[1][attribute][:, place].clip(1e-4, 1 - 1e-4)
-        return np.asarray(np.log(share / (1 - share)))
-
-    return {
-        f"{attribute}={value}": functools.partial(measure, attribute=attribute, place=place)
-        for attribute, several in known.items()
-        for place, value in enumerate(several)
-    }
+    return witness(shown, values)
 
 
 def correlation(a: np.ndarray, b: np.ndarray) -> float:

@@ -37,7 +37,7 @@ class Edit:
 def edit(
     run: Path | str | Artist,
     point: Latent,
-    changes: dict[str, str | float],
+    changes: Mapping[str, str | float],
     found: Directions | None = None,
     steps: int = 7,
     more: dict[str, Measure] | None = None,
@@ -48,7 +48,7 @@ def edit(
     if not changes or steps < 2:
         raise EshiError("nothing to change", "for example: --set hair=pink --set smile=+2")
     asked, others = apart(who, changes)
-    before, z = who.latent(point), who.latent(point)
+    before = z = who.latent(point)
     amounts: dict[str, float | np.ndarray] = {}
     if others:
         found = saved(who) if found is None else found
@@ -88,7 +88,7 @@ def moved(who: Artist, z: Tensor, found: Directions, amounts: dict[str, float | 
     return z
 
 
-def progressed(changes: dict[str, str | float], amounts: dict[str, float | np.ndarray], share: float) -> str:
+def progressed(changes: Mapping[str, str | float], amounts: dict[str, float | np.ndarray], share: float) -> str:
     """smile +0.67, hair pink 33%: a line each"""
     return "\n".join(
         f"{name} {share * amount:+.2g}"

@@ -17,7 +17,7 @@ from eshi.ground.figures import measured
 from eshi.ground.image import SUFFIXES
 from eshi.ground.progress import Progress
 from eshi.judging.judge import SEED, better, judge_of, memory, save_memory, spread
-from eshi.judging.obedience import obedience
+from eshi.judging.obedience import Obedience, obedience
 from eshi.judging.watch import Watch
 from eshi.networks.engine import choose
 from eshi.run import logbook
@@ -75,14 +75,14 @@ def judge(
     return found_out | {"obeys": obeys(found)}
 
 
-def obeys(found: Sequence[Contender]) -> dict[str, str]:
-    """Name -> how well it obeys, of those that learned from labels and whose faces still have them."""
-    told = {}
+def obeys(found: Sequence[Contender]) -> dict[str, Obedience | str]:
+    """Name -> how well it obeys, of those that learned from labels; or why that is not known."""
+    told: dict[str, Obedience | str] = {}
     for one in found:
         if one.who and one.who.attributes and one.home and one.start and Path(one.start["faces"]).exists():
             faces = faceset(Path(one.start["faces"]), one.who.recipe.width_height, holdout=one.start["holdout"])
             try:
-                told[one.name] = obedience(one.who, faces).text()
+                told[one.name] = obedience(one.who, faces)
             except EshiError as error:  # its faces may have lost their labels; it is judged all the same
                 told[one.name] = f"not known: {error}"
     return told
@@ -193,7 +193,8 @@ def table(found: dict[str, Any]) -> str:
     lines.append(f"ranked by {key}: lower is better")
     lines += found["named"]
     for name, told in found["obeys"].items():
-        lines += ["", f"how well {name} shows what it is asked for", told]
+        said = told if isinstance(told, str) else told.text()
+        lines += ["", f"how well {name} shows what it is asked for", said]
     if any("=" in line[wide:] for line in lines[1 : len(found["rows"]) + 1]):
         lines.append("= cannot be told from the line above: the difference is below twice its noise")
     return "\n".join(lines)

@@ -43,6 +43,15 @@ class Witness:
         told = torch.cat([self.network(seen(images[i : i + BATCH])) for i in range(0, len(images), BATCH)])
         return {name: told[:, place].softmax(1).numpy() for name, place in places(self.values).items()}
 
+    def evidence(self, images: np.ndarray) -> dict[str, np.ndarray]:
+        """Of each value, hair=pink and so on, (N,): how much more likely it is than not, as a logarithm."""
+        found: dict[str, np.ndarray] = {}
+        for attribute, told in self.says(images).items():
+            share = told.clip(1e-4, 1 - 1e-4)
+            odds = np.log(share / (1 - share)).T
+            found |= {f"{attribute}={v}": its for v, its in zip(attributes(self.values)[attribute], odds, strict=True)}
+        return found
+
     def words(self, images: np.ndarray) -> dict[str, np.ndarray]:
         """Attribute -> (N,) the likeliest value."""
         known = attributes(self.values)

@@ -24,7 +24,7 @@ from eshi.verbs.gallery import (
     style,
     wishes,
 )
-from eshi.verbs.verb import About, verb
+from eshi.verbs.verb import About, settings, verb
 
 
 @dataclass
@@ -99,7 +99,7 @@ def draw(
     words = [count, f"seed{seed}"] if numbered else ["faces", said(seed)]
     options = {"from": search, "mean": mean, "std": std if std != 1 else 0}
     words += [f"{key}{value:g}" for key, value in options.items() if value]
-    words += [f"{what}={value}" for what, value in asked.items()]
+    words += settings(asked)
     picture = hung(found.images, [str(number) for number in found.numbers], style=shown)
     where = sheet(picture, run, out, *words, style=shown, force=force)
     return Drawn(where, found.numbers, found.scores, who.step_name, found.images)

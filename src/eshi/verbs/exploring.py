@@ -80,16 +80,17 @@ def sweep(
 
     shown, asked = style(scale, smooth, bare), wishes(labels)
     who = granted(run, asked)
-    also = [f"{name}={value}" for name, value in asked.items()]
     if isinstance(dims, str) and dims in who.attributes:
         told = values(who, dims, points(seed))
-        where = sheet(told.sheet(shown), run, out, "sweep", f"seed{said(seed)}", dims, *also, style=shown, force=force)
+        where = sheet(
+            told.sheet(shown), run, out, "sweep", f"seed{said(seed)}", dims, *settings(asked), style=shown, force=force
+        )
         return Swept(where, [], [], told.values, told.images, told.sheet(shown))
     chosen: Any = "auto" if isinstance(dims, str) and dims == "auto" else numbers(dims, "--dims")
     found = sweep(who, chosen, points(seed), steps, rows)
     picture = found.sheet(shown)
     what = "auto" if chosen == "auto" else "dims" + ",".join(map(str, chosen))
-    where = sheet(picture, run, out, "sweep", f"seed{said(seed)}", what, *also, style=shown, force=force)
+    where = sheet(picture, run, out, "sweep", f"seed{said(seed)}", what, *settings(asked), style=shown, force=force)
     return Swept(where, found.dims, found.effects, found.labels, found.images, picture)
 
 
@@ -132,8 +133,7 @@ def walk(
     """walk through the latent space from face to face: a GIF, WebP or MP4"""
     shown = style(scale, smooth)
     asked = wishes(labels)
-    also = (f"{name}={value}" for name, value in asked.items())
-    words = ["walk", said(seeds), *["loop"] * loop, *["even"] * even, *also, *shown.said]
+    words = ["walk", said(seeds), *["loop"] * loop, *["even"] * even, *settings(asked), *shown.said]
     where = beside(run, out, *words, suffix=".webp")
     if where and where.suffix.lower() not in (".webp", ".gif", ".mp4", ".png"):
         raise EshiError(f"cannot make a film of {where}", "name it .webp, .gif or .mp4; a sheet of its frames: .png")
@@ -187,8 +187,7 @@ def mix(
     shown, asked = style(scale, smooth, bare), wishes(labels)
     found = mix(granted(run, asked), expression, noise, seed)
     picture = found.sheet(shown)
-    also = [f"{name}={value}" for name, value in asked.items()]
-    where = sheet(picture, run, out, "mix", expression, *also, style=shown, force=force)
+    where = sheet(picture, run, out, "mix", expression, *settings(asked), style=shown, force=force)
     return Mixed(where, found.latent, found.image, picture)
 
 
@@ -279,14 +278,11 @@ def edit(
     from eshi.explore import edit
 
     shown = style(scale, smooth, bare)
-    words = settings(set)
-    if wrong := [word for word in words if "=" not in word]:
-        raise EshiError(f"--set {wrong[0]}: not of the form what=value", "for example --set hair=pink --set smile=+2")
-    changes: dict[str, str | float] = {what: value for what, _, value in (word.partition("=") for word in words)}
-    asked = wishes(labels)
-    also = [f"{name}={value}" for name, value in asked.items()]
+    changes, asked = wishes(set, "--set"), wishes(labels)
     found = edit(granted(run, asked), seed, changes, steps=steps)
-    where = sheet(found.sheet(shown), run, out, "edit", said(seed), *also, *words, style=shown, force=force)
+    where = sheet(
+        found.sheet(shown), run, out, "edit", said(seed), *settings(asked), *settings(changes), style=shown, force=force
+    )
     return Edited(where, found.latent, found.changed, found.images)
 
 

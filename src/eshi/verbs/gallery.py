@@ -103,10 +103,10 @@ def sheet(
     return hang(lambda file: image.save(pixels, file), beside(run, out, *words, *style.said), force, out is not None)
 
 
-def wishes(labels: Sequence[str] | Mapping[str, str], flag: str = "--with") -> dict[str, str]:
+def wishes(labels: Sequence[str] | Mapping[str, object], flag: str = "--with") -> dict[str, str]:
     """hair=pink, glasses=yes"""
     words = [one for word in settings(labels) for one in word.split(",")]
-    if wrong := [word for word in words if not all(word.partition("=")[::2]) or "=" not in word]:
+    if wrong := [word for word in words if not all(word.partition("="))]:
         raise EshiError(f"{flag} {wrong[0]}: not of the form what=value", f"for example {flag} hair=pink")
     return {what: value for what, _, value in (word.partition("=") for word in words)}
 

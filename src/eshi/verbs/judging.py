@@ -19,7 +19,7 @@ class Judged:
     ranked_by: str
     rows: list[dict[str, Any]]
     named: list[str]  # of runs whose last step was judged only now: what came of it
-    obeys: dict[str, str]  # of runs that learned from labels: how well they show what they are asked for
+    obeys: dict[str, Any]  # of runs that learned from labels: how well they show what they are asked for
 
     def text(self) -> str:
         from eshi.judging.compare import table
