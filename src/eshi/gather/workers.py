@@ -4,7 +4,6 @@ import itertools
 import os
 import pickle
 import queue
-import signal
 import subprocess
 import sys
 import tempfile
@@ -55,8 +54,9 @@ class Worker:
     def __init__(self, work: Callable[[Any], Any], turn: IO[bytes]):
         command, shared = [sys.executable, "-c", self.START], [turn.fileno()] if fcntl else []
         self.process = subprocess.Popen(
-            [*command, *map(str, shared)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, pass_fds=shared
-        )
+            [*command, *map(str, shared)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, pass_fds=shared,
+            start_new_session=True,  # Ctrl-C is the parent's business, also while a worker is still importing
+        )  # fmt: skip
         self.send(sys.path)
         self.send(work)
 
@@ -83,8 +83,7 @@ class Worker:
 
 
 def serve() -> None:
-    """The worker's side. Ctrl-C is the parent's business; what a library prints does not go into the pipe."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    """The worker's side. What a library prints does not go into the pipe."""
     answers = os.fdopen(os.dup(1), "wb")
     os.dup2(2, 1)
     cv2.setNumThreads(1)  # the cores are shared out by process
