@@ -73,7 +73,13 @@ def test_chance_keeps_back_whole_faces_and_single_attributes(asking: Recipe) -> 
     assert np.isclose(spared(of, 0, 0.5)[:, 2].mean(), 0.5 * 0.8 * 0.8, atol=0.02)
 
 
-@pytest.mark.parametrize("also", [[], ["engine.shards=2"], ["loss={name: wgan-gp}", "discriminator.norm=none"]])
+PENALTY = ["loss={name: wgan-gp}", "discriminator.norm=none"]
+
+
+@pytest.mark.parametrize(
+    "also",
+    [["engine.shards=2"], pytest.param([], marks=pytest.mark.slow), pytest.param(PENALTY, marks=pytest.mark.slow)],
+)
 def test_twenty_steps_are_nine_and_eleven(asking: Recipe, labelled: Path, tmp_path: Path, also: list[str]) -> None:
     of = recipe.parse(asking.as_dict(), also)
     train(labelled, of, tmp_path / "whole", "160")
@@ -102,6 +108,7 @@ def test_a_run_keeps_its_values_and_says_when_labels_changed(
     assert Artist.load(tmp_path / "run").attributes == {"hair": ["blue", "red"]}
 
 
+@pytest.mark.slow
 def test_two_shards_learn_the_same(asking: Recipe, labelled: Path, tmp_path: Path) -> None:
     for shards in (1, 2):
         train(
