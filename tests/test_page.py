@@ -16,6 +16,7 @@ from untrained import kept, made
 from eshi.artist import Artist
 from eshi.explore import add_favourite, directions
 from eshi.explore.measures import COLOURS
+from eshi.gather.attributes import attributes
 from eshi.gather.credits import COLUMNS
 from eshi.ground.errors import EshiError
 from eshi.share import page
@@ -177,12 +178,21 @@ def test_the_file_holds_the_weights_in_the_order_in_which_they_are_multiplied(ru
     np.testing.assert_allclose(outputs, wanted, atol=2e-3)
 
 
+def test_what_can_be_asked_for_comes_along(tmp_path: Path) -> None:
+    artist = made(values="hair=pink,hair=odd,glasses=yes")
+    page.write(artist, tmp_path / "face.html")
+    words = model(Elements((tmp_path / "face.html").read_text()))["words"]
+    assert [one["attribute"] + "=" + one["value"] for one in words] == ["hair=pink", "hair=odd", "glasses=yes"]
+    assert [one["colour"] for one in words] == ["#ee8fb4", None, None]
+    np.testing.assert_allclose(words[1]["vector"], artist.toward({"hair": "odd"}).numpy(), rtol=1e-5)
+
+
 def test_a_run_without_any_of_it_has_a_page_too(tmp_path: Path) -> None:
     artist = made(prior="uniform")
     page.write(artist, tmp_path / "face.html")
     told = model(Elements((tmp_path / "face.html").read_text()))
     assert told["prior"]["name"] == "uniform"
-    assert told["directions"] == told["favourites"] == told["facts"]["scores"] == []
+    assert told["directions"] == told["favourites"] == told["facts"]["scores"] == told["words"] == []
     assert told["credits"] is None
 
 
@@ -216,4 +226,5 @@ def test_all_that_is_said_is_said_in_each_language() -> None:
         said |= set(re.findall(r"\bsay\('(\w+)'", page.text(f"{name}.js")))
     assert said <= set(keys["en"])
     told = {*COLOURS, "hair", "eyes", "skin", "smile", "background", "light", "across", "down", "language", "recording"}
+    told |= {"yes", "no", "other"} | {word for pair in attributes().meaning.values() for word in pair}
     assert set(keys["en"]) - said <= told  # by names that come from elsewhere

@@ -14,9 +14,11 @@ SMALL = ["size=32", "batch=8", "generator.width=4", "discriminator.width=4", "ge
 SETS = [word for key in SMALL for word in ("--set", key)]  # a step takes milliseconds
 
 
-def made(latent: int = 8, prior: str = "normal") -> Artist:
+def made(latent: int = 8, prior: str = "normal", values: str = "") -> Artist:
+    """`values` as a recipe has them: hair=red,hair=blue"""
     small = ["size=32", "generator.width=4", "discriminator.width=4", "generator.init=default"]
-    recipe = load("dcgan-64", [*small, f"generator.latent={latent}", f"generator.prior={prior}"])
+    words = [f"labels.values=[{values}]"] if values else []
+    recipe = load("dcgan-64", [*small, f"generator.latent={latent}", f"generator.prior={prior}", *words])
     torch.manual_seed(1)
     G, D = networks(recipe)
     for norm in (m for m in G.modules() if isinstance(m, torch.nn.BatchNorm2d)):

@@ -21,6 +21,7 @@ from eshi.ground import files
 from eshi.ground.errors import EshiError
 from eshi.ground.figures import measured
 from eshi.networks.prior import PRIORS
+from eshi.pages.labels import COLOURS as COLOURED_WORDS
 from eshi.pages.origin import tally
 from eshi.pages.page import escaped
 from eshi.run import logbook
@@ -32,8 +33,8 @@ from eshi.share.plan import Plan, compiled
 SUFFIX = ".html"
 BROWSER = Path(__file__).parent / "browser"
 SCRIPTS = (  # each uses those before it
-    "store", "words", "numbers", "latent", "painter", "picture", "gif", "film", "colour", "face", "stage", "grid",
-    "wall", "pick", "shape", "blend", "gallery", "about", "main",
+    "store", "words", "numbers", "latent", "wish", "painter", "picture", "gif", "film", "colour", "face", "asking",
+    "stage", "grid", "wall", "pick", "shape", "blend", "gallery", "about", "main",
 )  # fmt: skip
 CHECKED = 32  # latents that must look as torch draws them before the page is written
 WITHIN = {16: 2.0, 8: 4.0}  # levels of 255: the largest difference at 16 bits, the mean at 8
@@ -63,6 +64,7 @@ def write(artist: Artist, out: Path, bits: Literal[16, 8] = 16, title: str = "")
             "scores": scores(known.scores),
         },
         "credits": credits(artist.home, known.credits),
+        "words": words(artist),
         **named(artist),
     }
     files.write(out, html(name, model, weights))
@@ -122,6 +124,20 @@ def named(artist: Artist) -> dict[str, Any]:
         "colours": {name: rows(np.linalg.pinv(slope, rcond=0.05)) for name, slope in colours.items()},
         "palette": dict(sorted(COLOURS.items(), key=lambda one: hue(one[1]))) if colours else {},
     }
+
+
+def words(artist: Artist) -> list[dict[str, Any]]:
+    """What can be asked for: how each word moves a latent, and the colour that it names, where it names one."""
+    return [
+        {
+            "attribute": attribute,
+            "value": value,
+            "vector": rows(artist.toward({attribute: value}).numpy()),
+            "colour": COLOURED_WORDS.get(value),
+        }
+        for attribute, values in artist.attributes.items()
+        for value in values
+    ]
 
 
 def hue(rgb: tuple[int, int, int]) -> tuple[bool, float]:

@@ -77,7 +77,7 @@ const Blend = (() => {
     });
     for (const id of ['from', 'to']) by(id).append(Picture.canvas());
     for (const count of [2, 4, 8]) by('seconds').append(new Option(say('seconds', count), count, false, count === 4));
-    ends = [Face.now(), Latent.snapped(Latent.random())];
+    ends = [Face.now(), Locks.rolled(Face.now())];
     setEnd(0, ends[0]);
     setEnd(1, ends[1]);
     by('from').addEventListener('click', () => setEnd(0, Face.now()));

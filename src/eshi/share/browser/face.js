@@ -3,15 +3,19 @@ const Face = (() => {
   const MOST = 200; // steps that can be taken back
   const listeners = [], resting = []; // told of every face, and of those that it comes to rest at
   let past = [], future = [];
-  let kept = Latent.snapped(Latent.random()); // the last one to go back to
-  let z = kept;
+  let z = Latent.snapped(Latent.random());
+  let asked = []; // what it is asked to show
+  let kept = { z, asked }; // the last one to go back to
 
-  const address = z => `#face=${MODEL.id}.${Latent.written(z)}`;
+  const address = ({ z, asked }) => `#face=${MODEL.id}.${[Latent.written(z), ...asked].join('.')}`;
 
   // null where the fragment is no face of this page.
   function addressed() {
     const [, id, text] = /^#face=([0-9a-f]+)\.(.*)$/.exec(location.hash) ?? [];
-    return id === MODEL.id ? Latent.read(text) : null;
+    if (id !== MODEL.id) return null;
+    const [latent, ...words] = text.split('.');
+    const [z, asked] = [Latent.read(latent), Wish.read(words)];
+    return z && asked && { z, asked };
   }
 
   function tell(passing = false) {
@@ -19,17 +23,18 @@ const Face = (() => {
   }
 
   // `passing`: on the way to another, as a slider moves; only where it rests can be gone back to.
-  function show(next, passing = false) {
+  function show(next, passing = false, words = asked) {
     z = Latent.snapped(next);
+    asked = words;
     if (!passing) settle();
     tell(passing);
   }
 
   function settle() {
-    if (!Latent.same(z, kept)) {
+    if (address({ z, asked }) !== address(kept)) {
       past = [...past.slice(1 - MOST), kept];
       future = [];
-      kept = z;
+      kept = { z, asked };
     }
     write();
     for (const rest of resting) rest();
@@ -43,10 +48,15 @@ const Face = (() => {
     } catch { /* some browsers allow a hundred in half a minute: the address lags behind */ }
   }
 
+  function take(face) {
+    kept = face;
+    ({ z, asked } = face);
+  }
+
   function step(from, to) {
     if (!from.length) return;
     to.push(kept);
-    z = kept = from.pop();
+    take(from.pop());
     write();
     tell();
     for (const rest of resting) rest();
@@ -55,13 +65,13 @@ const Face = (() => {
   function opened() {
     const found = addressed();
     if (location.hash.length > 1 && !found) Status.say('badLink');
-    if (found && !Latent.same(found, kept)) show(found);
+    if (found && address(found) !== address(kept)) show(found.z, false, found.asked);
     else write();
   }
 
   function begin() {
     const found = addressed();
-    if (found) z = kept = found;
+    if (found) take(found);
     else if (location.hash.length > 1) Status.say('badLink');
     write();
     tell();
@@ -71,6 +81,7 @@ const Face = (() => {
   return {
     begin, show, settle,
     now: () => z,
+    asked: () => asked,
     link: () => location.href.split('#')[0] + address(kept),
     undo: () => step(past, future),
     redo: () => step(future, past),

@@ -3,21 +3,22 @@ const Gallery = (() => {
   const MOST = 500, LARGEST = 16_000_000; // faces; bytes of a file
   const NAME = /^[\p{L}\p{Nl}_][\p{L}\p{N}_]*$/u; // as eshi has names: a word, so that it can stand in an expression
   const key = `gallery ${MODEL.id}`;
-  let kept = []; // { name, z }
+  let kept = []; // { name, z, asked }
 
-  // Whatever lies there or comes in is read as if a stranger had written it.
-  function faces(found) {
+  // Whatever lies there or comes in is read as if a stranger had written it. A file of eshi's holds no words.
+  function faces(found, words = null) {
     if (!found || typeof found !== 'object' || Array.isArray(found)) return [];
     return Object.entries(found)
       .filter(([name, numbers]) => NAME.test(name) && name !== 'mean' && name.length <= 60 && Latent.fits(numbers))
       .slice(0, MOST)
-      .map(([name, numbers]) => ({ name, z: Latent.snapped(numbers) }));
+      .map(([name, numbers]) => ({ name, z: Latent.snapped(numbers), asked: Wish.read(words?.[name]) ?? [] }));
   }
 
   const plain = () => Object.fromEntries(kept.map(({ name, z }) => [name, [...z]]));
 
   function changed() {
-    if (!Store.write(key, plain())) Status.say('full');
+    const words = Object.fromEntries(kept.map(({ name, asked }) => [name, asked]));
+    if (!Store.write(key, plain()) || !Store.write(`${key} words`, words)) Status.say('full');
     render();
   }
 
@@ -26,17 +27,17 @@ const Gallery = (() => {
     for (let i = 1; ; i++) if (!taken.has(`${name}_${i}`)) return `${name}_${i}`;
   }
 
-  function keep(z) {
-    if (!kept.some(one => Latent.same(one.z, z))) kept = [{ name: free(), z }, ...kept].slice(0, MOST);
+  function keep(z, asked) {
+    if (!kept.some(one => Latent.same(one.z, z))) kept = [{ name: free(), z, asked }, ...kept].slice(0, MOST);
     Status.say('saidKept');
     changed();
   }
 
-  function shown(host, z, name) {
+  function shown(host, { name, z, asked = [] }) {
     const canvas = Picture.canvas();
     const button = Shape.element('button', { type: 'button', className: 'face' }, canvas);
     button.setAttribute('aria-label', name);
-    button.addEventListener('click', () => Face.show(z));
+    button.addEventListener('click', () => Face.show(z, false, asked));
     Painter.draw(z).then(pixels => pixels && Picture.paint(canvas, pixels));
     host.append(button);
     return button;
@@ -45,7 +46,7 @@ const Gallery = (() => {
   function render() {
     document.getElementById('kept').replaceChildren(...kept.map(one => {
       const figure = Shape.element('figure');
-      shown(figure, one.z, one.name);
+      shown(figure, one);
       const name = Shape.element('input', { type: 'text', value: one.name, maxLength: 60, spellcheck: false });
       name.setAttribute('aria-label', say('name'));
       name.addEventListener('change', () => {
@@ -84,7 +85,7 @@ const Gallery = (() => {
   }
 
   function begin() {
-    kept = faces(Store.read(key));
+    kept = faces(Store.read(key), Store.read(`${key} words`));
     render();
     const file = document.getElementById('file');
     document.getElementById('out').addEventListener('click', () => {
@@ -98,7 +99,7 @@ const Gallery = (() => {
     document.getElementById('favourites').hidden = !MODEL.favourites.length;
     for (const { name, z } of MODEL.favourites) {
       const figure = Shape.element('figure');
-      shown(figure, Latent.snapped(z), name);
+      shown(figure, { name, z: Latent.snapped(z) });
       figure.append(Shape.element('figcaption', { say: name }));
       document.getElementById('makers').append(figure);
     }

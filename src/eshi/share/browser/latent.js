@@ -3,6 +3,7 @@ const Latent = (() => {
   const { latent: length } = MODEL.plan;
   const { mean, deviation, ends } = MODEL.prior;
   const cube = MODEL.prior.name !== 'normal'; // all others are even between two ends
+  const further = new Set(MODEL.words.map(one => one.attribute)).size * Math.max(0, ...MODEL.words.flatMap(one => one.vector.map(Math.abs)));
   const GRID = 2048; // a latent in a link is whole numbers of 16 bits: steps of 1/2048, up to 16 in both directions
 
   // The face of a number, the same that `eshi draw RUN --seed NUMBER` begins with.
@@ -26,7 +27,7 @@ const Latent = (() => {
 
   // The nearest that a link can carry, so that who opens it sees the very same pixels.
   function snapped(z) {
-    const [low, high] = cube ? ends : [-16, 32767 / GRID];
+    const [low, high] = cube ? [ends[0] - further, ends[1] + further] : [-16, 32767 / GRID]; // words lead out of the cube
     return Float32Array.from(z, value => Math.round(Math.min(high, Math.max(low, value)) * GRID) / GRID);
   }
 

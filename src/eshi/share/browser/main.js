@@ -94,6 +94,7 @@ async function main() {
   keys();
   Stage.begin();
   const waking = Painter.start();
+  Asking.begin();
   Face.begin();
   Gallery.begin();
   Tabs.begin();

@@ -48,6 +48,11 @@ const Pick = (() => {
       pick: take,
       words: (i, count) => i || !chosen ? say('face', i + 1, count) : say('chosen'),
     });
+    Asking.changed(turned => {
+      for (const round of rounds) Object.assign(round, { faces: round.faces.map(turned), chosen: round.chosen && turned(round.chosen) });
+      chosen &&= turned(chosen);
+      show();
+    });
     document.getElementById('earlier').addEventListener('click', back);
     document.getElementById('anew').addEventListener('click', anew);
     anew();

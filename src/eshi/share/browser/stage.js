@@ -44,7 +44,7 @@ const Stage = (() => {
     start = performance.now();
     goal = z;
     draw();
-    if (document.activeElement !== button('number')) button('number').value = Latent.numberOf(z) ?? '';
+    if (document.activeElement !== button('number')) button('number').value = Wish.numberOf(z, Face.asked()) ?? '';
     button('undo').disabled = !Face.undoable();
     button('redo').disabled = !Face.redoable();
   }
@@ -91,17 +91,18 @@ const Stage = (() => {
     }
     button('save').addEventListener('click', () => unfold(menu.hidden));
     menu.addEventListener('keydown', event => event.key === 'Escape' && unfold(false));
-    const deeds = { roll, undo: Face.undo, redo: Face.redo, keep: () => Gallery.keep(Face.now()), link };
+    const deeds = { roll, undo: Face.undo, redo: Face.redo, keep: () => Gallery.keep(Face.now(), Face.asked()), link };
     for (const [id, deed] of Object.entries(deeds)) button(id).addEventListener('click', deed);
     Face.listen(look);
     const number = button('number');
     number.addEventListener('change', () => {
-      if (/^\d{1,18}$/.test(number.value.trim())) Face.show(Latent.numbered(number.value.trim()));
-      else number.value = Latent.numberOf(Face.now()) ?? '';
+      if (/^\d{1,18}$/.test(number.value.trim())) Face.show(Wish.instead(Latent.numbered(number.value.trim()), [], Face.asked()));
+      else number.value = Wish.numberOf(Face.now(), Face.asked()) ?? '';
     });
     number.addEventListener('keydown', event => event.key === 'Enter' && number.blur());
-    const lately = grid(button('lately'), { pick: z => Face.show(z) });
-    Face.rest(() => lately.fill(Face.lately(LATELY)));
+    let shown = [];
+    const lately = grid(button('lately'), { pick: (z, i) => Face.show(z, false, shown[i].asked) });
+    Face.rest(() => lately.fill((shown = Face.lately(LATELY)).map(one => one.z)));
   }
 
   return { begin, ready, times, canvas, roll, refresh: () => { shown = null; look(Face.now()); } };

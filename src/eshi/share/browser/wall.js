@@ -14,6 +14,7 @@ const Wall = (() => {
 
   function begin() {
     wall = grid(document.getElementById('faces'), { pick: z => Face.show(z) });
+    Asking.changed(turned => wall.fill(wall.faces().map(turned)));
     document.getElementById('more').addEventListener('click', fill);
     document.getElementById('variety').addEventListener('change', fill);
     return fill();

@@ -34,6 +34,9 @@ const WORDS = {
     light: 'Light', across: 'Left or right', down: 'Up or down',
     black: 'black', brown: 'brown', blonde: 'blonde', orange: 'orange', red: 'red', pink: 'pink', purple: 'purple', blue: 'blue',
     teal: 'teal', cyan: 'cyan', green: 'green', silver: 'silver', grey: 'grey', white: 'white', amber: 'amber', seen: 'hair {0}, eyes {1}',
+    asking: 'Ask for', any: 'any', glasses: 'Glasses', length: 'Length', style: 'Style', mouth: 'Mouth', hat: 'Hat', ribbon: 'Ribbon', blush: 'Blush',
+    yes: 'yes', no: 'no', other: 'another', aqua: 'aqua', yellow: 'yellow', short: 'short', medium: 'medium', long: 'long', open: 'open', closed: 'closed',
+    twintails: 'twintails', ponytail: 'ponytail', braid: 'braid', bun: 'bun', drills: 'drills', dark: 'dark',
   },
   ja: {
     language: '日本語', drawn: 'すべてあなたの端末で描いています。外へは何も送りません。', large: '大きな顔',
@@ -69,6 +72,9 @@ const WORDS = {
     light: '明るさ', across: '左右', down: '上下',
     black: '黒', brown: '茶色', blonde: '金色', orange: 'オレンジ', red: '赤', pink: 'ピンク', purple: '紫', blue: '青',
     teal: '青緑', cyan: '水色', green: '緑', silver: '銀色', grey: '灰色', white: '白', amber: '琥珀色', seen: '髪は{0}、目は{1}',
+    asking: '注文', any: '指定なし', glasses: '眼鏡', length: '髪の長さ', style: '髪型', mouth: '口', hat: '帽子', ribbon: 'リボン', blush: '頬の赤み',
+    yes: 'あり', no: 'なし', other: 'その他', aqua: '水色', yellow: '黄', short: '短い', medium: '普通', long: '長い', open: '開', closed: '閉',
+    twintails: 'ツインテール', ponytail: 'ポニーテール', braid: '三つ編み', bun: 'お団子', drills: '縦ロール', dark: '褐色',
   },
   zh: {
     language: '中文', drawn: '一切都在你的设备上绘制,不会向外发送任何内容。', large: '大图',
@@ -104,6 +110,9 @@ const WORDS = {
     light: '光线', across: '左右', down: '上下',
     black: '黑色', brown: '棕色', blonde: '金色', orange: '橙色', red: '红色', pink: '粉色', purple: '紫色', blue: '蓝色',
     teal: '青绿色', cyan: '青色', green: '绿色', silver: '银色', grey: '灰色', white: '白色', amber: '琥珀色', seen: '头发{0},眼睛{1}',
+    asking: '指定', any: '不限', glasses: '眼镜', length: '发长', style: '发型', mouth: '嘴', hat: '帽子', ribbon: '发带', blush: '脸红',
+    yes: '有', no: '无', other: '其他', aqua: '水蓝色', yellow: '黄色', short: '短', medium: '中等', long: '长', open: '张开', closed: '闭合',
+    twintails: '双马尾', ponytail: '马尾', braid: '辫子', bun: '丸子头', drills: '卷发', dark: '深色',
   },
 };
 

@@ -1,0 +1,110 @@
+"""A page of a run that learned from labels: what is asked for moves faces as `--with` does, and stays asked in all that
+is rolled later; links, history and gallery know of it."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+from chromium import Tab
+from page_opened import room, settled
+from untrained import made
+
+from eshi.artist import Artist
+from eshi.share import page
+
+pytestmark = pytest.mark.slow
+
+GRID = 1 / 2048
+ASKED = "location.hash.split('.').slice(2).join('.')"
+PRESSED = "[...document.querySelectorAll('#asked [aria-pressed=true]')].map(one => one.dataset.word)"
+
+
+@pytest.fixture(scope="module")
+def who() -> Artist:
+    return made(latent=40, values="hair=pink,hair=blue,glasses=no,glasses=yes")
+
+
+@pytest.fixture
+def asked(tab: Tab, who: Artist, tmp_path: Path) -> Iterator[Tab]:
+    page.write(who, tmp_path / "asked.html")
+    tab.open((tmp_path / "asked.html").as_uri())
+    settled(tab)
+    yield tab
+    assert tab.errors == []
+
+
+def ask(tab: Tab, word: str, then: str) -> np.ndarray:
+    tab.click(f"[data-word='{word}']")
+    tab.wait(f"{ASKED} === '{then}'")
+    settled(tab)
+    return np.array(tab.js("eshi.face()"), np.float32)
+
+
+def test_words_move_the_face_and_the_wall_as_the_command_does(asked: Tab, who: Artist) -> None:
+    number = int(asked.js("document.getElementById('number').value"))
+    asked.wait("!document.querySelector('.coming')")
+    pink = ask(asked, "hair=pink", "0")
+    assert np.abs(pink - (who.latents([number]) + who.toward({"hair": "pink"})).numpy()[0]).max() <= GRID
+    both = ask(asked, "glasses=yes", "0.3")
+    assert np.abs(both - pink - who.toward({"glasses": "yes"}).numpy()).max() <= GRID
+    blue = ask(asked, "hair=blue", "3.1")
+    turn = who.toward({"hair": "blue"}) - who.toward({"hair": "pink"})
+    assert np.abs(blue - both - turn.numpy()).max() <= 2 * GRID
+    assert asked.js(PRESSED) == ["hair=blue", "glasses=yes"]
+    assert asked.js("document.getElementById('number').value") == str(number)  # it is still that face
+    asked.wait("!document.querySelector('.coming')")
+    asked.click("#faces .face:nth-child(5)")
+    asked.wait("document.querySelector('#faces .face:nth-child(5)').getAttribute('aria-pressed') === 'true'")
+    settled(asked)
+    other = int(asked.js("document.getElementById('number').value"))
+    wanted = who.latents([other])[0] + who.toward({"hair": "blue", "glasses": "yes"})
+    assert np.abs(np.array(asked.js("eshi.face()")) - wanted.numpy()).max() <= 2 * GRID
+    asked.click("#roll")
+    asked.wait(f"document.getElementById('number').value !== '{other}'")
+    assert asked.js(ASKED) == "3.1"  # stays asked
+
+
+def test_asking_for_nothing_leaves_no_trace(asked: Tab) -> None:
+    before = asked.js("eshi.face()")
+    ask(asked, "hair=pink", "0")
+    ask(asked, "glasses=yes", "0.3")
+    ask(asked, "hair=", "3")
+    assert ask(asked, "glasses=", "").tolist() == before
+    assert asked.js(PRESSED) == ["hair=", "glasses="]
+
+
+def test_history_links_and_gallery_know_what_was_asked(asked: Tab) -> None:
+    ask(asked, "hair=pink", "0")
+    link = asked.js("location.href")
+    asked.click("#keep")
+    ask(asked, "hair=blue", "1")
+    asked.click("#undo")
+    asked.wait(f"{ASKED} === '0'")
+    assert asked.js(PRESSED) == ["hair=pink", "glasses="]
+    asked.click("#redo")
+    asked.wait(f"{ASKED} === '1'")
+    room(asked, "gallery")
+    asked.click("#kept .face")
+    asked.wait(f"location.href === '{link}'")
+    ask(asked, "hair=", "")
+    asked.js(f"window.before = true, location.href = '{link}', location.reload()")
+    asked.wait("!window.before && window.eshi")
+    settled(asked)
+    assert asked.js(PRESSED) == ["hair=pink", "glasses="]
+    room(asked, "gallery")  # what is kept is still known with its words after a visit
+    ask(asked, "hair=", "")
+    asked.click("#kept .face")
+    asked.wait(f"location.href === '{link}'")
+
+
+@pytest.mark.parametrize("words", ["9", "0.1", "0.0", "x", "-1", "1.5"])
+def test_words_that_are_none_are_refused(asked: Tab, words: str) -> None:
+    address = asked.js("location.hash")
+    asked.js(f"location.hash = '{address}.{words}'")
+    asked.wait("document.getElementById('says').textContent.startsWith('This link')")
+    assert asked.js(PRESSED) == ["hair=", "glasses="]
+
+
+def test_a_run_without_labels_asks_for_nothing(seen: Tab) -> None:
+    assert seen.js("document.getElementById('asking').hidden")
