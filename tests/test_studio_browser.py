@@ -260,6 +260,40 @@ def test_sliders_and_a_picture_of_ones_own(tab: Tab, tmp_path: Path) -> None:
         tab.wait("document.querySelector('[data-tab=faces]').getAttribute('aria-pressed') === 'true'")
 
 
+def test_what_is_asked_for_is_asked_of_every_drawing(tab: Tab, tmp_path: Path) -> None:
+    home = tmp_path / "home"
+    kept(made(values="hair=pink,hair=blue,glasses=yes"), home / "run")
+
+    def choose(name: str, value: str) -> None:
+        shown = tab.js("document.querySelector('#face').src")
+        tab.js(
+            f"(() => {{ const select = document.querySelector('#asking [name={name}]');"
+            f"select.value = '{value}'; select.dispatchEvent(new Event('change')) }})()"
+        )
+        tab.wait(f"document.querySelector('#face').src !== '{shown}'")
+
+    name = "document.querySelector('#name').textContent"
+    with studio(home) as opened:
+        enter(tab, opened, "/draw?at=run", "document.querySelectorAll('#faces img').length === 24")
+        first = tab.js("document.querySelector('#faces img').src")
+        choose("hair", "pink")
+        tab.wait(f"{name} === '0, hair pink'")
+        tab.wait(f"document.querySelector('#faces img').src !== '{first}'")
+        choose("glasses", "yes")
+        tab.wait("location.search.includes('asked=hair%3Dpink%2Cglasses%3Dyes')")
+        tab.click("[data-tab=sweep]")
+        tab.js("document.querySelector('[data-form=sweep]').dims.value = 'hair'")
+        tab.click("[data-form=sweep] .first")
+        tab.wait("document.querySelectorAll('#sweep .pick').length === 2")
+        tab.click("#sweep .pick:nth-child(2)")
+        tab.wait(f"{name} === '0, hair blue, glasses yes'")
+        tab.js("location.reload()")
+        tab.wait("document.querySelector('#asking [name=hair]')?.value === 'blue'")
+        tab.wait(f"{name} === '0, hair blue, glasses yes'")
+        choose("hair", "")
+        tab.wait(f"{name} === '0, glasses yes'")
+
+
 CHECK = (Path(__file__).parent / "readable.js").read_text()
 
 
@@ -268,7 +302,7 @@ def test_every_room_can_be_read_by_everybody_and_is_pictured(tab: Tab, tmp_path:
     home = Path(os.environ.get("ESHI_STUDIO", tmp_path / "home"))
     if not home.exists():
         faces(home / "faces", 60)
-        kept(made(), home / "run")
+        kept(made(values="hair=pink,hair=blue,glasses=yes"), home / "run")
         eshi.directions(home / "run", count=100)
     shots = os.environ.get("ESHI_SHOTS")
     places = {"faces": os.environ.get("ESHI_STUDIO_FACES", "faces"), "run": os.environ.get("ESHI_STUDIO_RUN", "run")}

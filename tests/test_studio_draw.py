@@ -13,7 +13,7 @@ from studio import Client, News, studio, unpacked
 from untrained import kept, made
 
 import eshi
-from eshi.artist import draw
+from eshi.artist import Artist, draw
 from eshi.explore import add_favourite
 from eshi.ground import image
 
@@ -22,6 +22,7 @@ from eshi.ground import image
 def client(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Client]:
     """A run that can draw."""
     home = tmp_path_factory.mktemp("studio")
+    kept(made(values="hair=pink,hair=blue,glasses=yes"), home / "asked")
     kept(made(), home / "run")
     add_favourite(home / "run", 7, "miku")
     eshi.directions(home / "run", count=100)
@@ -78,6 +79,29 @@ def test_a_slider_moves_the_face_and_nothing_else(client: Client) -> None:
         {"latent": [1e400] * 8},
     ):
         assert client.post("/api/draw/face", at="run", point="5", **odd)[0] == 400
+
+
+def test_what_a_run_learned_from_labels_is_asked_for(client: Client) -> None:
+    who, asked = Artist.load(root(client) / "asked"), "hair=pink,glasses=yes"
+    wish = who.toward({"hair": "pink", "glasses": "yes"})
+    assert client.get("/api/draw/about", at="asked")[1]["attributes"] == {"hair": ["pink", "blue"], "glasses": ["yes"]}
+    _, drawn = pictures(client, "/api/draw", at="asked", seed=5, count=2, asked=asked)
+    assert np.array_equal(np.stack(drawn), who.render(who.latents([5, 6]) + wish))
+    facts, (face,) = unpacked(client.post("/api/draw/face", at="asked", point="5", asked=asked)[1])
+    assert np.allclose(facts["latent"], who.latent(5) + wish)
+    assert np.array_equal(np.asarray(Image.open(io.BytesIO(face))), drawn[0])
+    facts, row = pictures(client, "/api/draw/sweep", at="asked", seed="5", dims="hair", asked=asked)
+    assert (facts["attribute"], facts["values"]) == ("hair", ["pink", "blue"])
+    assert np.array_equal(row[0], drawn[0])
+    _, frames = pictures(client, "/api/draw/walk", at="asked", seeds="1,2", frames=3, asked="hair=blue")
+    assert len(frames) == 3
+    assert len(pictures(client, "/api/draw/mix", at="asked", expression="1 + 2", asked=asked)[1]) == 9
+    sheet = eshi.draw(root(client) / "asked", count=3, labels=[asked], out=root(client) / "asked.png").out
+    assert sheet is not None
+    assert client.get("/api/draw/file", at="asked", seed="0", count=3, asked=asked)[1] == sheet.read_bytes()
+    for wrong in ("hair", "hair=green", "hat=yes", "="):
+        status, told = client.get("/api/draw", at="asked", asked=wrong)
+        assert (status, bool(told["hint"])) == (400, True)
 
 
 def test_sweeps_walks_and_mixes(client: Client) -> None:

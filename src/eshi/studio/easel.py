@@ -79,18 +79,20 @@ def about(studio: Studio, at: str) -> Any:
             "stale": stale,
             "favourites": list(who.favourites()),
             "colours": list(COLOURS),
+            "attributes": who.attributes,
         }
 
 
 @route("GET", "/api/draw")
 def draw(
-    studio: Studio, at: str, seed: Seed = 0, count: Count = 24, search: Search = 0, std: Spread = 1.0, faces: str = ""
-) -> Answer:
-    """drawings by number, or the best of many by D; faces=1,2,miku draws just these"""
+    studio: Studio, at: str, seed: Seed = 0, count: Count = 24, search: Search = 0, std: Spread = 1.0,
+    faces: str = "", asked: str = "",
+) -> Answer:  # fmt: skip
+    """drawings by number, or the best of many by D; faces=1,2,miku draws just these; asked=hair=pink,glasses=yes"""
     run_of(studio, at)
     from eshi.artist import draw
 
-    with studio.artist(at) as who:
+    with studio.artist(at, asked) as who:
         found = draw(who, count, seed, search, 0.0, std, points(faces) if faces else ())
         facts = {"numbers": found.numbers, "scores": found.scores, "step": who.step_name, "kind": "image/png"}
     return bundle(facts, pngs(found.images))
@@ -104,12 +106,14 @@ def face(
     latent: Latent | None = None,
     dims: Changes = {},  # noqa: B006
     edits: Changes = {},  # noqa: B006
+    asked: str = "",
 ) -> Answer:
-    """one face: a seed, a name or a latent, with coordinates set (dims) and directions gone along (edits)"""
+    """one face: a seed, a name or a latent, with coordinates set (dims), directions gone along (edits), and asked for
+    what the run learned from labels; the latent that is told shows all of it"""
     run_of(studio, at)
-    with studio.artist(at) as who:
-        z = moved(who, point, latent, dims, edits)
-        return bundle({"latent": z.tolist(), "kind": "image/png"}, pngs(who.render(z[None])))
+    with studio.artist(at, asked) as who:
+        z = moved(who, point, latent, dims, edits)[None]
+        return bundle({"latent": who.wishing(z)[0].tolist(), "kind": "image/png"}, pngs(who.render(z)))
 
 
 def moved(who: "Artist", point: str, latent: Sequence[float] | None, dims: Changes, edits: Changes) -> "torch.Tensor":
@@ -138,14 +142,21 @@ def sweep(
     dims: str = "auto",
     steps: Steps = 9,
     rows: Annotated[int, Range(1, 16)] = 8,
+    asked: str = "",
 ) -> Answer:
-    """one coordinate at a time moved over its range, a row each; dims=3,12 or auto"""
+    """one coordinate at a time moved over its range, a row each; dims=3,12 or auto, or hair: through all its values"""
     run_of(studio, at)
     from eshi.explore import sweep
+    from eshi.explore.sweep import values
 
-    with studio.artist(at) as who:
+    with studio.artist(at, asked) as who:
+        point = points(seed)[:1]
+        if dims in who.attributes:
+            every = values(who, dims, list(point))
+            told = {"attribute": dims, "values": every.values, "kind": "image/png"}
+            return bundle(told, pngs(every.images[0, 1:]))
         chosen: Any = "auto" if dims == "auto" else [int(p) for p in points(dims) if p.isdecimal()][:16]
-        found = sweep(who, chosen, list(points(seed)[:1]), steps, rows)
+        found = sweep(who, chosen, list(point), steps, rows)
     facts = {
         "dims": found.dims,
         "labels": found.labels,
@@ -158,25 +169,26 @@ def sweep(
 
 @route("GET", "/api/draw/walk")
 def walk(
-    studio: Studio, at: str, seeds: str = "1,2,3", frames: Frames = 48, loop: bool = False, even: bool = False
-) -> Answer:
+    studio: Studio, at: str, seeds: str = "1,2,3", frames: Frames = 48, loop: bool = False, even: bool = False,
+    asked: str = "",
+) -> Answer:  # fmt: skip
     """a film from face to face"""
     run_of(studio, at)
     from eshi.explore import walk
 
-    with studio.artist(at) as who:
+    with studio.artist(at, asked) as who:
         found = walk(who, list(points(seeds)), frames, loop, None, even)
     facts = {"smoothness": found.smoothness, "measured_by": found.measured_by, "kind": "image/jpeg"}
     return bundle(facts, [image.encode(one, "jpeg", quality=90) for one in found.images])
 
 
 @route("GET", "/api/draw/mix")
-def mix(studio: Studio, at: str, expression: str, noise: Amount = 0.25) -> Answer:
+def mix(studio: Studio, at: str, expression: str, noise: Amount = 0.25, asked: str = "") -> Answer:
     """arithmetic on faces: mean(1,2,3) - mean(4,5,6) + miku; nine pictures, the result in the middle"""
     run_of(studio, at)
     from eshi.explore import mix
 
-    with studio.artist(at) as who:
+    with studio.artist(at, asked) as who:
         found = mix(who, arithmetic(expression), noise)
     return bundle({"latent": found.latent.tolist(), "kind": "image/png"}, pngs(found.around))
 
@@ -267,12 +279,13 @@ def file(
     loop: bool = False,
     even: bool = False,
     expression: str = "1",
+    asked: str = "",
 ) -> Answer:
     """a file to keep, as the command of that name writes it: png, zip of single pngs, webp, gif, mp4"""
     if form not in FORMS:
         raise EshiError(f"there is no form {printable(form)}", f"one of: {', '.join(FORMS)}")
     run_of(studio, at)
-    with studio.artist(at) as who, tempfile.TemporaryDirectory() as place:
+    with studio.artist(at, asked) as who, tempfile.TemporaryDirectory() as place:
         out = Path(place) / f"{what}.{form}"
         if what == "walk":
             exploring.walk(who, seeds=points(seed), frames=frames, loop=loop, even=even, out=out)

@@ -11,6 +11,7 @@ from eshi.studio.feed import Feed
 from eshi.studio.jobs import Jobs
 from eshi.studio.place import Place
 from eshi.studio.watch import Watch, stamp
+from eshi.verbs.gallery import granted, wishes
 
 if TYPE_CHECKING:
     from eshi.artist import Artist
@@ -28,15 +29,16 @@ class Studio:
         self.easel, self.crowd = threading.Lock(), threading.Semaphore(CROWD)
 
     @contextmanager
-    def artist(self, at: str) -> "Iterator[Artist]":
-        """The run's artist, alone with the easel: drawings are made one at a time."""
+    def artist(self, at: str, asked: str = "") -> "Iterator[Artist]":
+        """The run's artist, alone with the easel: drawings are made one at a time. They show what is asked for,
+        hair=pink,glasses=yes."""
         if not self.crowd.acquire(blocking=False):
             raise EshiError("too many drawings are asked for at once", "ask again in a moment", 1)
         try:
             if not self.easel.acquire(timeout=PATIENCE):
                 raise EshiError("another drawing takes long", "ask again in a moment", 1)
             try:
-                yield self.loaded(at)
+                yield granted(self.loaded(at), wishes([asked], "asked:") if asked else {})
             finally:
                 self.easel.release()
         finally:

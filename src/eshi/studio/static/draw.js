@@ -4,6 +4,7 @@ import { all, ask, busy, complain, el, folder, goes, link, listen, lost, one, sa
 const at = where().at;
 let about;
 let easel = { point: where().face || '0', dims: {}, edits: {} }; // or {latent, label}
+let wishes = {}; // what all drawings are asked to show: attribute -> value
 let latent; // of what is on the easel, with all changes
 let drawing = 0; // the newest wish; older answers are thrown away
 
@@ -15,6 +16,7 @@ async function start() {
   one('#title').textContent = folder(at);
   one('#step').textContent = `${about.step}, ${about.size.join(' × ')} px`;
   sliders();
+  asking();
   for (const form of all('[data-form]')) {
     for (const field of form.elements) {
       const told = where()[field.name];
@@ -59,7 +61,7 @@ function render() {
       const mine = ++drawing;
       const { point, dims, edits } = easel;
       await trying(async () => {
-        const { facts, urls } = unpacked(await send('/api/draw/face', { at, point: easel.latent ? '0' : `${point}`, latent: easel.latent ?? null, dims, edits }));
+        const { facts, urls } = unpacked(await send('/api/draw/face', { at, point: easel.latent ? '0' : `${point}`, latent: easel.latent ?? null, dims, edits, asked: asked() }));
         if (mine !== drawing) return URL.revokeObjectURL(urls[0]);
         latent = facts.latent;
         const before = one('#face').src;
@@ -68,13 +70,36 @@ function render() {
         return undefined;
       });
       const changes = Object.entries({ ...easel.dims, ...easel.edits }).filter(([, v]) => v);
-      one('#name').textContent = (easel.label ?? `${point}`) + (changes.length ? ', changed' : '');
+      one('#name').textContent = (easel.label ?? `${point}`) + [changes.length && 'changed', ...Object.entries(wishes).map(pair => pair.join(' '))].filter(Boolean).map(word => `, ${word}`).join('');
       one('#face').alt = `the face on the easel: ${one('#name').textContent}`;
       one('#reset').hidden = !changes.length;
       resolve();
     }, 20);
   });
   return due;
+}
+
+const asked = () => Object.entries(wishes).map(pair => pair.join('=')).join();
+
+// What the run learned from labels: asked of every drawing in this room, until it is asked no more.
+function asking() {
+  const told = (where().asked ?? '').split(',').map(word => word.split('=')).filter(([name, value]) => about.attributes[name]?.includes(value));
+  wishes = Object.fromEntries(told);
+  one('#asking').replaceChildren(...Object.entries(about.attributes).map(([name, values]) => {
+    const options = [el('option', { value: '' }, 'any'), ...values.map(value => el('option', { value }, value))];
+    const select = el('select', { name, onchange: event => askFor({ ...wishes, [name]: event.target.value }) }, options);
+    select.value = wishes[name] ?? '';
+    return el('label', {}, el('span', {}, name), select);
+  }));
+  one('#dims').replaceChildren(...['auto', ...Object.keys(about.attributes)].map(value => el('option', { value })));
+}
+
+async function askFor(next) {
+  wishes = Object.fromEntries(Object.entries(next).filter(([, value]) => value));
+  for (const select of all('#asking select')) select.value = wishes[select.name] ?? '';
+  goes({ asked: asked() });
+  await render();
+  if (!one('[data-panel=faces]').hidden) await trying(() => PANELS.faces(one('[data-form=faces]')));
 }
 
 function sliders() {
@@ -108,7 +133,7 @@ one('#nameform').addEventListener('submit', event => {
   event.preventDefault();
   trying(async () => {
     const name = event.target.name.value;
-    const changed = Object.keys({ ...easel.dims, ...easel.edits }).length || easel.latent;
+    const changed = Object.keys({ ...easel.dims, ...easel.edits, ...wishes }).length || easel.latent;
     const { favourites } = await send('/api/draw/favourite', { at, name, ...(changed ? { latent } : { point: `${easel.point}` }) });
     about.favourites = favourites;
     one('#naming').close();
@@ -126,8 +151,12 @@ function save(blob, name) {
 
 // A face that can be put on the easel
 
-function picture(url, name, there, marked) {
-  return el('button', { class: marked ? 'pick marked' : 'pick', onclick: () => put(there), 'aria-label': `put ${name} on the easel` },
+function picture(url, name, there, marked, asking = wishes) {
+  const taken = async () => {
+    if (asking !== wishes) await askFor(asking);
+    await put(there);
+  };
+  return el('button', { class: marked ? 'pick marked' : 'pick', onclick: taken, 'aria-label': `put ${name} on the easel` },
     el('img', { src: url, alt: '' }), el('span', {}, `${name}`));
 }
 
@@ -140,39 +169,43 @@ const told = form => Object.fromEntries([...form.elements].filter(f => f.name &&
 
 const PANELS = {
   async faces(form) {
-    const asked = told(form);
-    goes({ ...asked, tab: 'faces' });
-    const { facts, urls } = unpacked(await ask('/api/draw', { at, ...asked }));
+    const wanted = { ...told(form), asked: asked() };
+    goes({ ...wanted, tab: 'faces' });
+    const { facts, urls } = unpacked(await ask('/api/draw', { at, ...wanted }));
     fill(one('#faces'), urls.map((url, i) => picture(url, facts.numbers[i], { point: `${facts.numbers[i]}` })));
-    for (const kind of ['png', 'zip']) one(`[data-save=${kind}]`).href = link('/api/draw/file', { at, what: 'draw', form: kind, ...asked });
+    for (const kind of ['png', 'zip']) one(`[data-save=${kind}]`).href = link('/api/draw/file', { at, what: 'draw', form: kind, ...wanted });
   },
   async sweep(form) {
     const { dims, steps } = told(form);
     goes({ dims, steps, tab: 'sweep' });
     if (easel.latent) throw new Error('A sweep begins at a numbered or named face: give this one a name first.');
-    const { facts, urls } = unpacked(await ask('/api/draw/sweep', { at, seed: easel.point, dims, steps }));
+    const { facts, urls } = unpacked(await ask('/api/draw/sweep', { at, seed: easel.point, dims, steps, asked: asked() }));
+    if (facts.attribute) {
+      const every = facts.values.map((value, i) => picture(urls[i], value, { ...easel }, false, { ...wishes, [facts.attribute]: value }));
+      return fill(one('#sweep'), [el('div', { class: 'strip values' }, el('b', {}, facts.attribute), el('div', {}, every))]);
+    }
     const row = i => facts.values.map((value, j) => picture(urls[i * facts.values.length + j], value.toFixed(1), { point: easel.point, dims: { ...easel.dims, [facts.dims[i]]: value } }));
-    fill(one('#sweep'), facts.dims.map((dim, i) => el('div', { class: 'strip' }, el('b', {}, `${dim} `, el('small', {}, facts.labels[i])), el('div', {}, row(i)))));
+    return fill(one('#sweep'), facts.dims.map((dim, i) => el('div', { class: 'strip' }, el('b', {}, `${dim} `, el('small', {}, facts.labels[i])), el('div', {}, row(i)))));
   },
   async walk(form) {
-    const asked = told(form);
-    goes({ ...asked, tab: 'walk' });
-    const { facts, urls } = unpacked(await ask('/api/draw/walk', { at, ...asked }));
+    const wanted = { ...told(form), asked: asked() };
+    goes({ ...wanted, tab: 'walk' });
+    const { facts, urls } = unpacked(await ask('/api/draw/walk', { at, ...wanted }));
     frames.forEach(URL.revokeObjectURL);
     frames = urls;
     one('#walk').hidden = false;
     one('#walktime').max = frames.length - 1;
-    for (const kind of ['webp', 'gif', 'mp4', 'walkpng']) one(`[data-save=${kind}]`).href = link('/api/draw/file', { at, what: 'walk', form: kind.replace('walk', ''), seed: asked.seeds, frames: asked.frames, loop: asked.loop, even: asked.even });
+    for (const kind of ['webp', 'gif', 'mp4', 'walkpng']) one(`[data-save=${kind}]`).href = link('/api/draw/file', { at, what: 'walk', form: kind.replace('walk', ''), seed: wanted.seeds, frames: wanted.frames, loop: wanted.loop, even: wanted.even, asked: wanted.asked });
     say(`largest step ${facts.smoothness.toFixed(2)} × the mean`);
     step(0);
     if (!matchMedia('(prefers-reduced-motion: reduce)').matches) play();
   },
   async mix(form) {
-    const asked = told(form);
-    goes({ ...asked, tab: 'mix' });
-    const { facts, urls } = unpacked(await ask('/api/draw/mix', { at, ...asked }));
+    const wanted = { ...told(form), asked: asked() };
+    goes({ ...wanted, tab: 'mix' });
+    const { facts, urls } = unpacked(await ask('/api/draw/mix', { at, ...wanted }));
     fill(one('#mix'), urls.map((url, i) => i === 4 ? picture(url, 'the result', { latent: facts.latent, label: 'mix' }, true) : el('img', { src: url, alt: 'near it' })));
-    one('[data-save=mixpng]').href = link('/api/draw/file', { at, what: 'mix', form: 'png', expression: asked.expression });
+    one('[data-save=mixpng]').href = link('/api/draw/file', { at, what: 'mix', form: 'png', expression: wanted.expression, asked: wanted.asked });
   },
   async project(form) {
     const file = dropped || form.picture.files[0];
@@ -186,7 +219,7 @@ const PANELS = {
     const { favourites } = about;
     if (!favourites.length) return one('#names').replaceChildren(el('p', { class: 'quiet' }, 'None yet: put a face on the easel and name it.'));
     const { urls } = unpacked(await ask('/api/draw', { at, faces: favourites.slice(0, 24).join(',') }));
-    fill(one('#names'), urls.map((url, i) => el('div', { class: 'kept' }, picture(url, favourites[i], { point: favourites[i] }),
+    fill(one('#names'), urls.map((url, i) => el('div', { class: 'kept' }, picture(url, favourites[i], { point: favourites[i] }, false, {}),
       el('button', { class: 'plain', 'aria-label': `drop the name ${favourites[i]}`, onclick: () => trying(async () => {
         about.favourites = (await send('/api/draw/favourite', { at, name: favourites[i], drop: true })).favourites;
         await PANELS.names();
@@ -263,6 +296,7 @@ async function projected(job) {
     el('figure', {}, el('img', { src: given, alt: 'the face that was given' }), el('figcaption', {}, facts.cut ? 'the face in your picture' : 'your picture')),
     el('figure', {}, el('img', { src: found, alt: 'the nearest drawing' }), el('figcaption', {}, `the nearest drawing, ${facts.error.toFixed(1)} of 255 levels from it`))),
   el('div', { class: 'strip' }, el('b', {}, 'on the way'), el('div', {}, way.map(url => el('img', { src: url, alt: '' }))))]);
+  await askFor({}); // it is that face as it is
   await put({ latent: facts.latent, label: 'projected' });
 }
 
