@@ -281,6 +281,31 @@ def test_onnx_of_ours_comes_back(name: str, tmp_path: Path) -> None:
     assert back.D is None
 
 
+def test_what_is_asked_for_goes_along_to_other_programs(tmp_path: Path) -> None:
+    """ONNX has a second input that may be left out; the well-known example's file a table of ways."""
+    onnx = pytest.importorskip("onnx", reason="onnx is not installed")
+    from onnx.reference import ReferenceEvaluator
+
+    who = made(values="hair=pink,hair=blue,glasses=yes")
+    z, words = who.latents([1, 2]), torch.tensor([[0.0, 1, 1], [1, 0, 0]])
+    ways = torch.stack([who.toward({"hair": "blue", "glasses": "yes"}), who.toward({"hair": "pink"})])
+    for half in (False, True):
+        file = eshi.export(who, to="onnx", half=half, out=tmp_path / f"{half}.onnx").out
+        onnx.checker.check_model(onnx.load(file), full_check=True)
+        runs, near = ReferenceEvaluator(onnx.load(file)), 0.02 if half else 1e-4
+        (plain,) = runs.run(None, {"latent": z.numpy()})
+        (drawn,) = runs.run(None, {"latent": z.numpy(), "words": words.numpy()})
+        assert np.abs(plain - who.G(z).numpy()).max() < near
+        assert np.abs(drawn - who.G(z + ways).numpy()).max() < near
+    back = Artist.load(eshi.import_(tmp_path / "False.onnx", out=tmp_path / "back").run)
+    assert back.attributes == who.attributes
+    torch.testing.assert_close(back.toward({"hair": "blue"}), who.toward({"hair": "blue"}))
+    found = eshi.export(who, to="pytorch", out=tmp_path / "face.pth")
+    assert found.said.endswith("words: what to add to a latent")
+    kept_words = torch.load(found.out, weights_only=True)["words"]
+    torch.testing.assert_close(kept_words["glasses=yes"], who.toward({"glasses": "yes"}))
+
+
 @pytest.mark.parametrize("content", [b"", b"\x08", b"\xff" * 99, b"\x3a\xff\xff\xff\x7f", b"\x3a\x02\x08", b"hello"])
 def test_onnx_that_is_none_is_refused(content: bytes, tmp_path: Path) -> None:
     (tmp_path / "x.onnx").write_bytes(content)
@@ -295,8 +320,8 @@ def test_onnx_that_is_cut_short_is_refused(tmp_path: Path) -> None:
 
 
 def test_an_onnx_that_draws_otherwise_is_not_written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    def off(content: bytes, z: torch.Tensor) -> torch.Tensor:
-        return run_model(content, z) + 2e-4
+    def off(content: bytes, z: torch.Tensor, words: torch.Tensor | None = None) -> torch.Tensor:
+        return run_model(content, z, words) + 2e-4
 
     run_model = eshi.share.model.run
     monkeypatch.setattr(eshi.share.model, "run", off)

@@ -14,7 +14,7 @@ from eshi.gather.credits import PAGE
 from eshi.ground import files
 from eshi.ground.errors import EshiError
 from eshi.ground.figures import printable
-from eshi.ground.registry import GENERATORS
+from eshi.networks.build import network
 from eshi.networks.prior import PRIORS
 from eshi.recipe import Recipe
 from eshi.run import checkpoint, tensorfile
@@ -77,8 +77,8 @@ def modelled(file: Path) -> tuple[Recipe, dict[str, Any], list[str]]:
     if file.stat().st_size > tensorfile.LARGEST:
         raise EshiError(f"{file} has more than {tensorfile.LARGEST:,} bytes", "no generator of eshi's is as large")
     try:
-        _, weights, words = model.read(file.read_bytes())
-        facts = json.loads(words[checkpoint.FACTS])
+        _, weights, told = model.read(file.read_bytes())
+        facts = json.loads(told[checkpoint.FACTS])
         found = recipe.parse(facts["recipe"], where=f"the recipe in {file}").check(recipe.SIZED)
         if facts["format"] > checkpoint.FORMAT:
             raise ValueError("it was written by a newer eshi")
@@ -88,10 +88,10 @@ def modelled(file: Path) -> tuple[Recipe, dict[str, Any], list[str]]:
         what = f"cannot import {file}: {why}"
         raise EshiError(what, "of ONNX, eshi takes back what eshi export wrote") from error
     with torch.device("meta"):
-        outline = GENERATORS.build(found.generator, size=found.width_height)
+        outline = network(found, "G")
     state = onnx.unfolded(outline, weights)
-    told = ["G: as eshi exported it, its batch norms folded", "D: none in it"]
-    return found, NEW | {"images": images, "G": state, "D": None, "shared": shared}, told
+    parts = ["G: as eshi exported it, its batch norms folded", "D: none in it"]
+    return found, NEW | {"images": images, "G": state, "D": None, "shared": shared}, parts
 
 
 def learned(file: Path, prior: str) -> tuple[Recipe, dict[str, Any], list[str]]:

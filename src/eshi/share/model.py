@@ -18,7 +18,7 @@ from eshi.share import wire
 OPSET, VERSION = 14, 7  # of the operators, and of the format that came with them
 KINDS = {torch.float32: 1, torch.int64: 7, torch.float16: 10}
 FLOAT, INT, TEXT, INTS = 1, 2, 3, 7  # kinds of attributes
-INPUT, OUTPUT = "latent", "faces"
+INPUT, ASKED, OUTPUT = "latent", "words", "faces"
 
 
 @dataclass
@@ -31,13 +31,15 @@ class Node:
 
 @dataclass
 class Model:
-    """(N, latent) -> (N, 3, height, width), for any N."""
+    """(N, latent) -> (N, 3, height, width), for any N; with a row of so many words each, where it can be asked. Who
+    gives none asks for nothing."""
 
     latent: int
     size: tuple[int, int]  # width, height
     nodes: list[Node] = field(default_factory=list)
     weights: dict[str, Tensor] = field(default_factory=dict)
-    words: dict[str, str] = field(default_factory=dict)
+    facts: dict[str, str] = field(default_factory=dict)
+    words: int = 0
 
 
 def content(model: Model) -> bytes:
@@ -46,10 +48,13 @@ def content(model: Model) -> bytes:
     graph.append(wire.field(2, "eshi"))
     graph += [wire.field(5, tensor_bytes(name, tensor)) for name, tensor in model.weights.items()]
     graph.append(wire.field(11, value_bytes(INPUT, (model.latent,))))
+    if model.words:  # an input that is also a weight may be left out
+        graph.append(wire.field(5, tensor_bytes(ASKED, torch.zeros(1, model.words))))
+        graph.append(wire.field(11, value_bytes(ASKED, (model.words,))))
     graph.append(wire.field(12, value_bytes(OUTPUT, (3, height, width))))
     parts = [wire.field(1, VERSION), wire.field(2, "eshi"), wire.field(3, eshi.__version__)]
     parts += [wire.field(7, b"".join(graph)), wire.field(8, wire.field(1, "") + wire.field(2, OPSET))]
-    parts += [wire.field(14, wire.field(1, key) + wire.field(2, word)) for key, word in model.words.items()]
+    parts += [wire.field(14, wire.field(1, key) + wire.field(2, word)) for key, word in model.facts.items()]
     return b"".join(parts)
 
 
@@ -83,10 +88,10 @@ def value_bytes(name: str, shape: tuple[int, ...]) -> bytes:
 
 
 def read(content: bytes) -> tuple[list[Node], dict[str, Tensor], dict[str, str]]:
-    """Nodes, weights and words of a model; a ValueError where the bytes are none."""
+    """Nodes, weights and facts of a model; a ValueError where the bytes are none."""
     nodes: list[Node] = []
     weights: dict[str, Tensor] = {}
-    words: dict[str, str] = {}
+    facts: dict[str, str] = {}
     for number, value in wire.fields(memoryview(content)):
         if number == 7:
             for inner, part in wire.fields(message(value)):
@@ -97,8 +102,8 @@ def read(content: bytes) -> tuple[list[Node], dict[str, Tensor], dict[str, str]]
                     weights[name] = tensor
         elif number == 14:
             pair = {inner: text(part) for inner, part in wire.fields(message(value))}
-            words[pair.get(1, "")] = pair.get(2, "")
-    return nodes, weights, words
+            facts[pair.get(1, "")] = pair.get(2, "")
+    return nodes, weights, facts
 
 
 def node_of(part: memoryview) -> Node:
@@ -163,10 +168,10 @@ def text(value: object) -> str:
 
 
 @torch.inference_mode()
-def run(content: bytes, z: Tensor) -> Tensor:
-    """What the file's model draws of latents."""
+def run(content: bytes, z: Tensor, words: Tensor | None = None) -> Tensor:
+    """What the file's model draws of latents, asked for what the words say."""
     nodes, weights, _ = read(content)
-    values: dict[str, Tensor] = dict(weights) | {INPUT: z}
+    values: dict[str, Tensor] = dict(weights) | {INPUT: z} | ({} if words is None else {ASKED: words})
     for node in nodes:
         values[node.output] = OPERATORS[node.kind](node.options, *(values[name] for name in node.inputs if name))
     return values[OUTPUT]

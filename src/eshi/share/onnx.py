@@ -11,6 +11,7 @@ from torch.nn.utils import fusion
 from eshi.artist import Artist
 from eshi.ground import files
 from eshi.ground.errors import EshiError
+from eshi.networks.labels import asked
 from eshi.run import checkpoint
 from eshi.share import model
 from eshi.share.facts import facts
@@ -31,11 +32,14 @@ def write(artist: Artist, out: Path, half: bool = False) -> str:
     if half:
         halved(made)
     told = {"step": 0, "images": artist.images, "seconds": 0.0, "faces": "", "rollbacks": []}
-    made.words = checkpoint.exporting(artist.recipe, told | {"shared": facts(artist).as_dict()})[1]
+    made.facts = checkpoint.exporting(artist.recipe, told | {"shared": facts(artist).as_dict()})[1]
     content = model.content(made)
     z = G.draw(LATENTS, 0)
+    words = torch.eye(made.words).repeat(-(-LATENTS // made.words), 1)[:LATENTS] if made.words else None
     with torch.inference_mode():
         off = float((model.run(content, z) - G(z)).abs().max())
+        if words is not None:
+            off = max(off, float((model.run(content, z, words) - G(asked(G, z, words))).abs().max()))
     artist.engine.place(G)
     if not off <= (HALF if half else NEAR):
         what = f"the ONNX model draws other faces than torch: they differ by {off:.2g}"
@@ -53,9 +57,10 @@ def traced(G: nn.Module, latent: int, size: tuple[int, int]) -> Model:
         graph = fx.symbolic_trace(G)
         layers, joined = dict(graph.named_modules()), folds(graph)
         names: dict[Any, str] = {}
+        start = told(made, G.words) if hasattr(G, "words") else model.INPUT
         for node in graph.graph.nodes:
             if node.op == "placeholder":
-                names[node] = model.INPUT
+                names[node] = start
             elif node.op == "output":
                 made.nodes.append(Node("Reshape", [names[node.args[0]], "shape"], model.OUTPUT))
                 made.weights["shape"] = torch.tensor([-1, 3, size[1], size[0]])
@@ -75,6 +80,14 @@ def traced(G: nn.Module, latent: int, size: tuple[int, int]) -> Model:
         what = " ".join(f"{type(error).__name__}: {error}".split())[:200]
         raise EshiError(f"cannot follow what this generator does: {what}", hint) from error
     return made
+
+
+def told(made: Model, layer: Any) -> str:
+    """Two nodes that move the latent by what is asked for."""
+    made.words = int(layer.in_features)
+    add(made, layer, "words", [model.ASKED], "way", None)
+    made.nodes.append(Node("Add", [model.INPUT, "way"], "asked"))
+    return "asked"
 
 
 def folds(graph: fx.GraphModule) -> dict[fx.Node, fx.Node]:

@@ -25,7 +25,8 @@ class Other(Exception):
 
 
 def write(artist: Artist, out: Path, only_g: bool = False) -> str:
-    """`netG` and `netD`, each as that example's `load_state_dict` takes it."""
+    """`netG` and `netD`, each as that example's `load_state_dict` takes it, and `words`: what is added to a latent for
+    hair=pink and so on, where the run learned from labels."""
     G: Any = artist.G
     try:
         state: dict[str, Any] = {"netG": named(G.cpu(), (nn.ConvTranspose2d, nn.ReLU), G.draw(2, 0)[:, :, None, None])}
@@ -44,6 +45,10 @@ def write(artist: Artist, out: Path, only_g: bool = False) -> str:
         except Other as error:
             said = f"netG; D is left out, which is not built as the well-known example: {error}"
         artist.engine.place(D)
+    if artist.attributes:
+        pairs = [(attribute, value) for attribute, values in artist.attributes.items() for value in values]
+        state["words"] = {f"{attribute}={value}": artist.toward({attribute: value}) for attribute, value in pairs}
+        said += ", and words: what to add to a latent"
     told = {"images": artist.images, "shared": facts(artist).as_dict()}
     state["eshi"] = checkpoint.exporting(artist.recipe, told)[1][checkpoint.FACTS]
     with files.replacing(out) as file:
@@ -85,5 +90,9 @@ def normed(row: list[nn.Module], kinds: tuple[type[nn.Module], type[nn.Module]],
 
 def leaves(network: nn.Module) -> Iterator[nn.Module]:
     for layer in network.modules():
-        if not list(layer.children()) and not isinstance(layer, SILENT):
+        if (
+            not list(layer.children())
+            and not isinstance(layer, SILENT)
+            and layer is not getattr(network, "words", None)
+        ):
             yield layer
