@@ -229,7 +229,7 @@ class Discriminator(nn.Module):
             maps = torch.cat([maps, differences(maps) if self.training else torch.zeros_like(maps[:, :1])], dim=1)
         out: Tensor = self.head(maps).float()  # (N, 1), or (N, 2) from the softmax head
         # Softmax cross-entropy of two classes sees only the difference of their logits.
-        return out[:, 1] - out[:, 0] if out.shape[1] == 2 else out[:, 0], seen.mean((2, 3))
+        return out[:, 1] - out[:, 0] if out.shape[1] == 2 else out[:, 0], seen.flatten(1)
 
 
 def differences(maps: Tensor) -> Tensor:

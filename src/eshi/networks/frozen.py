@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 import torch
 from torch import Tensor, nn
-from torch.nn.functional import interpolate
+from torch.nn.functional import adaptive_avg_pool2d, interpolate
 from torch.nn.utils.parametrizations import spectral_norm
 
 from eshi.ground.errors import EshiError
@@ -65,7 +65,8 @@ class Frozen(nn.Module):
         maps = [p.reshape(-1, h, w, c).permute(0, 3, 1, 2) for p, (c, h, w) in zip(parts, self.shapes, strict=True)]
         last = [head[:-2](m) for head, m in zip(self.heads, maps, strict=True)]  # type: ignore[index]
         told = [head[-2:](m) for head, m in zip(self.heads, last, strict=True)]  # type: ignore[index]
-        return torch.cat(told, dim=1).float(), torch.stack([m.mean((2, 3)) for m in last], dim=1)  # (N, 3), (N, 3, F)
+        alike = [adaptive_avg_pool2d(m, last[0].shape[2:]).flatten(1) for m in last]  # of 32 px, the last map is smaller
+        return torch.cat(told, dim=1).float(), torch.stack(alike, dim=1)  # (N, 3), (N, 3, F)
 
 
 class Mixing(nn.Module):
