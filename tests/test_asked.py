@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from untrained import SMALL
 
 import eshi
 from eshi import recipe
@@ -254,6 +255,13 @@ def test_a_labelled_run_can_begin_from_one_without_labels(
     assert Artist.load(tmp_path / "asked").attributes == {"hair": ["blue", "red"]}
     with pytest.raises(EshiError, match="does not fit"):
         train(labelled, tiny, tmp_path / "back", "80", start=str(tmp_path / "asked"))
+
+
+def test_a_training_is_told_what_to_learn(labelled: Path, tmp_path: Path) -> None:
+    run = eshi.train(labelled, recipe="dcgan-64", labels="hair,tone", images=16, set=SMALL, out=tmp_path / "run").run
+    assert Artist.load(run).attributes == {"hair": ["blue", "red"], "tone": ["blue", "red"]}
+    with pytest.raises(EshiError, match="nothing is known of 'hat'"):
+        eshi.train(labelled, recipe="dcgan-64", labels=["hair", "hat"], images=16, set=SMALL, out=tmp_path / "other")
 
 
 def test_labels_that_are_too_rare_are_said_so(asking: Recipe, labelled: Path, tmp_path: Path) -> None:

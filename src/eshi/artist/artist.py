@@ -94,7 +94,7 @@ class Artist:
     def asking(self, wanted: Mapping[str, str]) -> "Artist":
         """The same artist, all of whose drawings show what is wanted: {"hair": "pink"}."""
         if wanted and not self.attributes:
-            hint = "labels are learned: eshi label FACES, then eshi train FACES --set labels.use=[hair,eyes]"
+            hint = "labels are learned: eshi label FACES, then eshi train FACES --labels hair,eyes"
             raise EshiError(f"nothing can be asked of {self.home or self.step}: it learned without labels", hint)
         self.toward(wanted)
         return replace(self, asked=self.asked | dict(wanted))

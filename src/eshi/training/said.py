@@ -39,7 +39,7 @@ def begun(now: Labels, before: Labels) -> tuple[float, float]:
 
 def found(its: Labels, faces: FaceSet) -> list[str]:
     if not its.use:
-        raise EshiError("the recipe has labels, but uses none", "for example --set labels.use=[hair,eyes]")
+        raise EshiError("the recipe has labels, but uses none", "for example --labels hair,eyes")
     known = faces.attributes(its.use, its.sure, its.fewest).values
     if bare := [attribute for attribute, values in known.items() if not values]:
         hint = f"--set labels.fewest=5 takes rarer ones, --set labels.sure=0.3 less certain ones; leave out {bare[0]}"

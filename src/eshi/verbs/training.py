@@ -112,6 +112,10 @@ def train(
             metavar="RUN",
         ),
     ] = None,
+    labels: Annotated[
+        str | Sequence[str],
+        About("attributes to learn from the labels of the faces, to be asked for later: hair,eyes", metavar="NAMES"),
+    ] = (),
     seed: Annotated[int | None, About("of weights, batches and latents", "the recipe's")] = None,
     set: Changes = (),
     faces_changed: Annotated[bool, About("let a run go on with other faces than it began with")] = False,
@@ -121,7 +125,9 @@ def train(
     if images is not None and time is not None:
         raise EshiError("--images and --for both say how long", "give one of them")
     images = time if images is None else images
-    chosen = altered(recipe or (own if own and own.exists() else USUAL), set, images=images, seed=seed)
+    words = ",".join([labels] if isinstance(labels, str) else labels)
+    use = {"labels.use": f"[{words}]"} if words else {}
+    chosen = altered(recipe or (own if own and own.exists() else USUAL), set, images=images, seed=seed, **use)
     asked = chosen.images if images is not None or any(word.startswith("images=") for word in settings(set)) else None
     home = Path(out) if out else Path("runs") / f"{chosen.name}-{Path(faces).resolve().stem}"
 
