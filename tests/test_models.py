@@ -49,6 +49,20 @@ def test_threefold_last_step(size: int) -> None:
     assert Discriminator(size, width=4, first=3)(images).shape == (2,)
 
 
+@pytest.mark.parametrize(("size", "last"), [(64, 2), (96, 3), ((32, 48), 2)])
+def test_a_picture_enlarged_at_its_end_is_learned_as_it_is_drawn(size, last) -> None:
+    """While it learns, its last filter meets small maps; weights and gradients are those of the layers."""
+    G = Generator(size, latent=4, width=4, last=last, end="resize", init="default").train()
+    for norm in (m for m in G.modules() if isinstance(m, nn.BatchNorm2d)):
+        norm.momentum = 0.0
+    z, weight = G.draw(3, 0), G.layers[-2].weight
+    found = []
+    for drawn in (G(z), G.layers(z)):
+        found.append((drawn, *torch.autograd.grad(drawn.sin().sum(), [weight, G.layers[0][1].weight])))
+    for fast, plain in zip(*found, strict=True):
+        torch.testing.assert_close(fast, plain, rtol=1e-4, atol=1e-4)
+
+
 @pytest.mark.parametrize("size", [50, 100, 65, (64, 128 + 2)])
 def test_an_unreachable_size_shows_the_arithmetic(size) -> None:
     with pytest.raises(EshiError, match=r"cannot be reached.*(= \(W - 1\) x 2|is no stem)"):

@@ -65,9 +65,7 @@ class Frozen(nn.Module):
         maps = [p.reshape(-1, h, w, c).permute(0, 3, 1, 2) for p, (c, h, w) in zip(parts, self.shapes, strict=True)]
         last = [head[:-2](m) for head, m in zip(self.heads, maps, strict=True)]  # type: ignore[index]
         told = [head[-2:](m) for head, m in zip(self.heads, last, strict=True)]  # type: ignore[index]
-        alike = [
-            adaptive_avg_pool2d(m, last[0].shape[2:]).flatten(1) for m in last
-        ]  # at 32 px one is smaller
+        alike = [adaptive_avg_pool2d(m, last[0].shape[2:]).flatten(1) for m in last]  # at 32 px one is smaller
         return torch.cat(told, dim=1).float(), torch.stack(alike, dim=1)  # (N, 3), (N, 3, F)
 
 

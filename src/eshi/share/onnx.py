@@ -166,7 +166,7 @@ def halved(made: Model) -> None:
 
 def unfolded(G: nn.Module, weights: dict[str, Tensor]) -> dict[str, Tensor]:
     """G's own state from an export's weights: a batch norm that was folded has nothing left to do but add."""
-    graph, outline = fx.symbolic_trace(G), G.state_dict()
+    graph, outline = fx.symbolic_trace(G.eval()), G.state_dict()
     layers = dict(graph.named_modules())
     found = {name.removesuffix(".half"): tensor.float() for name, tensor in weights.items()}
     norms = {str(layer.target): str(norm.target) for layer, norm in folds(graph).items()}
