@@ -15,11 +15,17 @@ from eshi import recipe
 from eshi.ground import image
 from eshi.recipe import Recipe
 
+pytest.register_assert_rewrite("collected")
 # A shell starts background jobs with Ctrl-C switched off, and what they start inherits that.
 signal.signal(signal.SIGINT, signal.default_int_handler)
 # Two are no faster with networks this small, and far slower beside a busy program.
 torch.set_num_threads(1)
 threadpool_limits(1, "blas")
+
+
+@pytest.fixture
+def no_proxy(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("NO_PROXY", "127.0.0.1")
 
 
 @pytest.fixture(scope="session")

@@ -8,8 +8,6 @@ import cv2
 import numpy as np
 import pytest
 import torch
-from torchmetrics.image.fid import FrechetInceptionDistance
-from torchmetrics.image.kid import KernelInceptionDistance
 
 from eshi import recipe
 from eshi.artist import Artist
@@ -119,6 +117,9 @@ class Module112(torch.nn.Module):
 
 
 def test_fd_and_kd_are_those_of_torchmetrics(painted: np.ndarray) -> None:
+    from torchmetrics.image.fid import FrechetInceptionDistance  # here, for importing them takes a second
+    from torchmetrics.image.kid import KernelInceptionDistance
+
     real, other = painted[:40].copy(), np.stack([cv2.GaussianBlur(one, (0, 0), 1) for one in painted[80:120]])
     module = Module112()
     fid = FrechetInceptionDistance(feature=module)
