@@ -216,7 +216,7 @@ def test_a_target_is_a_file_that_is_there(run: Path) -> None:
     refused(lambda: eshi.export(made(), to="safetensors"), "say where")
 
 
-OPTIONS = {  # of what eshi's own generator can be, on 32 px but for the last
+OPTIONS = {  # of what eshi's own generator can be, on 16 px but for the last two
     "conv": {"stem": "conv"},
     "linear": {"stem": "linear"},
     "residual": {"stem": "residual", "momentum": 0.5},
@@ -235,7 +235,7 @@ def artist(name: str) -> Artist:
     part = {"name": "dcgan", "width": 4, "latent": 8, "init": "default"} | OPTIONS[name]
     if part["name"] == "chain":
         part = OPTIONS[name] | {"latent": 8}
-    found = parse({"size": 48 if name == "threefold" else 32, "generator": part})
+    found = parse({"size": {"threefold": 24, "chain": 32}.get(name, 16), "generator": part})
     torch.manual_seed(1)
     G = GENERATORS.build(found.generator, size=found.width_height)
     with torch.no_grad():

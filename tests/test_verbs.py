@@ -207,7 +207,7 @@ def test_strings_do_for_paths(things: Path, faces: Path, tmp_path: Path) -> None
     )
     assert again.sheet.name == "000000024.png"
     where = str(done.run)
-    assert eshi.draw(where, count=4).images.shape == (4, 32, 32, 3)
+    assert eshi.draw(where, count=4).images.shape == (4, 16, 16, 3)
     assert eshi.judge(where, count=20).ranked_by == "fd_lite0"
     assert eshi.judge([where], against=folder, count=20).rows
     assert [row["run"] for row in eshi.runs(str(tmp_path)).runs] == [where]

@@ -119,7 +119,7 @@ def hold_memory(hold: bool = True) -> None:
 
 
 def choose(device: str = "auto", precision: str = "auto") -> Engine:
-    if torch.get_num_threads() > 1 and torch.get_num_threads() > cores():  # torch does not look at what a container may use
+    if (threads := torch.get_num_threads()) > 1 and threads > cores():  # torch overlooks what a container may use
         torch.set_num_threads(cores())
     there = {
         "cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available(),
