@@ -29,7 +29,7 @@ from eshi.verbs.judging import judge
 def painted(tmp_path_factory: pytest.TempPathFactory) -> np.ndarray:
     """(160, 64, 64, 3) painted faces"""
     folder = tmp_path_factory.mktemp("painted")
-    paint(folder, 160, 0, faces=64)
+    paint(folder, 160, 0, faces=64, workers=1)
     return np.asarray(faceset(folder, (64, 64)).images)
 
 

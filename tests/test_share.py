@@ -77,7 +77,9 @@ def test_every_verb_takes_the_file(run: Path, faces: Path, tmp_path: Path) -> No
     assert eshi.sweep(file, dims=[1], steps=3).out
     assert eshi.judge([file], against=faces, count=20).rows[0]["name"].startswith(str(file))
     assert eshi.look(file, seeds=[1], units=2).out
-    done = eshi.train(faces, recipe=run / "recipe.yaml", start=file, out=tmp_path / "new", images=8, set=SMALL)
+    done = eshi.train(
+        faces, recipe=run / "recipe.yaml", start=file, out=tmp_path / "new", images=8, set=[*SMALL, "size=32"]
+    )
     assert "shared" in json.dumps(eshi.runs(done.run).runs) or done.sheet.name == "000000008.png"
 
 
@@ -89,7 +91,9 @@ def test_it_comes_back_as_a_run_that_goes_on(run: Path, faces: Path, tmp_path: P
     assert (back.run / "CREDITS.md").read_text() == CREDITS
     assert eshi.export(back.run, to="safetensors").credits == f"credits in {back.run / 'CREDITS.md'}"
     refused(lambda: eshi.import_(file, out=back.run), "is there already", "-o")
-    goes_on = eshi.train(faces, out=back.run, images=16, set=[*SMALL, "generator.init=default", "every.log=16"])
+    goes_on = eshi.train(
+        faces, out=back.run, images=16, set=[*SMALL, "size=32", "generator.init=default", "every.log=16"]
+    )
     assert goes_on.sheet.name == "000000016.png"
     assert Artist.load(back.run / "last.pt").images == 16
 

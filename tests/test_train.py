@@ -24,6 +24,7 @@ from eshi.networks.engine import choose
 from eshi.recipe import Recipe
 from eshi.run import checkpoint
 from eshi.run.folder import Run
+from eshi.training import course
 from eshi.training.loop import learn, train
 from eshi.training.pupils import pupils
 
@@ -70,7 +71,10 @@ LONG = {"eshi-256": pytest.mark.slow}  # six seconds
 
 
 @pytest.mark.parametrize("name", [pytest.param(n, marks=LONG.get(n, ())) for n in sorted(recipe.shipped())])
-def test_every_shipped_recipe_trains_three_steps_resumes_and_draws(name: str, faces: Path, tmp_path: Path) -> None:
+def test_every_shipped_recipe_trains_three_steps_resumes_and_draws(
+    name: str, faces: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(course, "SHEET", 4)
     small = [f"{part}.width=4" for part in ("generator", "discriminator")] + ["batch=4", "images=4", "judge.every=0"]
     train(faces, recipe.load(name, small), tmp_path / "run")
     train(faces, recipe.load(name, [*small, "images=12"]), tmp_path / "run")

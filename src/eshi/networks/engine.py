@@ -75,9 +75,7 @@ class Engine:
 
     def adam(self, network: Network, lr: float, beta1: float, beta2: float) -> torch.optim.Adam:
         kind = self.device.type
-        return Adam(
-            network.parameters(), lr, (beta1, beta2), fused=kind != "mps", capturable=kind == "cuda"
-        )
+        return Adam(network.parameters(), lr, (beta1, beta2), fused=kind != "mps", capturable=kind == "cuda")
 
     def describe(self) -> str:
         if self.device.type == "cuda":
