@@ -13,13 +13,21 @@ from threadpoolctl import threadpool_limits
 
 from eshi import recipe
 from eshi.ground import image
+from eshi.ground.errors import EshiError
 from eshi.recipe import Recipe
+from eshi.training.loop import train
 
+pytest.register_assert_rewrite("collected")
 # A shell starts background jobs with Ctrl-C switched off, and what they start inherits that.
 signal.signal(signal.SIGINT, signal.default_int_handler)
 # Two are no faster with networks this small, and far slower beside a busy program.
 torch.set_num_threads(1)
 threadpool_limits(1, "blas")
+
+
+@pytest.fixture
+def no_proxy(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("NO_PROXY", "127.0.0.1")
 
 
 @pytest.fixture(scope="session")
@@ -40,9 +48,29 @@ def tiny() -> Recipe:
     """20 steps of it take a second."""
     return recipe.load(
         "dcgan-64",
-        ["size=32", "batch=8", "images=160", "generator.width=4", "discriminator.width=4", "generator.latent=8",
+        ["size=16", "batch=8", "images=160", "generator.width=4", "discriminator.width=4", "generator.latent=8",
          "every.log=32", "every.sample=80", "ema=50", "judge.every=0"],
     )  # fmt: skip
+
+
+@pytest.fixture(scope="session")
+def dying() -> Recipe:
+    """G never learns, a death that needs no luck: once it goes back, to the best step with a slower D, then it ends."""
+    return recipe.load(
+        "dcgan-64",
+        ["size=16", "batch=8", "images=400", "generator.width=4", "discriminator.width=4", "generator.latent=8",
+         "every.log=32", "every.sample=320", "ema=50", "judge.every=16", "judge.drawings=20", "judge.budget=1",
+         "g_adam.lr=0", "guard.action=rollback", "guard.times=1"],
+    )  # fmt: skip
+
+
+@pytest.fixture(scope="session")
+def dead(tmp_path_factory: pytest.TempPathFactory, faces: Path, dying: Recipe) -> Path:
+    """The run of it; whoever changes it takes a copy."""
+    folder = tmp_path_factory.mktemp("dead") / "run"
+    with pytest.raises(EshiError, match="the guard stopped"):
+        train(faces, dying, folder)
+    return folder
 
 
 @pytest.fixture(scope="session")

@@ -181,7 +181,7 @@ def test_measures_know_painted_faces(tmp_path: Path) -> None:
     """What is measured agrees with what was painted."""
     import json
 
-    folder = paint(tmp_path / "faces", 80, seed=5, faces=64)
+    folder = paint(tmp_path / "faces", 80, seed=5, faces=64, workers=1)
     rows = [json.loads(line) for line in (folder / "attributes.jsonl").read_text().splitlines()]
     images = np.stack([image.decode(folder / row["file"]) for row in rows])
     hair, eyes = hair_colour(images), eye_colour(images)

@@ -8,8 +8,6 @@ import cv2
 import numpy as np
 import pytest
 import torch
-from torchmetrics.image.fid import FrechetInceptionDistance
-from torchmetrics.image.kid import KernelInceptionDistance
 
 from eshi import recipe
 from eshi.artist import Artist
@@ -31,7 +29,7 @@ from eshi.verbs.judging import judge
 def painted(tmp_path_factory: pytest.TempPathFactory) -> np.ndarray:
     """(160, 64, 64, 3) painted faces"""
     folder = tmp_path_factory.mktemp("painted")
-    paint(folder, 160, 0, faces=64)
+    paint(folder, 160, 0, faces=64, workers=1)
     return np.asarray(faceset(folder, (64, 64)).images)
 
 
@@ -119,6 +117,9 @@ class Module112(torch.nn.Module):
 
 
 def test_fd_and_kd_are_those_of_torchmetrics(painted: np.ndarray) -> None:
+    from torchmetrics.image.fid import FrechetInceptionDistance  # here, for importing them takes a second
+    from torchmetrics.image.kid import KernelInceptionDistance
+
     real, other = painted[:40].copy(), np.stack([cv2.GaussianBlur(one, (0, 0), 1) for one in painted[80:120]])
     module = Module112()
     fid = FrechetInceptionDistance(feature=module)

@@ -69,7 +69,7 @@ def test_only_a_picture_of_one_is_sure(tmp_path: Path) -> None:
 
 
 def test_the_painter_knows(tmp_path: Path) -> None:
-    folder = paint(tmp_path / "faces", 40, seed=3, faces=32)
+    folder = paint(tmp_path / "faces", 40, seed=3, faces=32, workers=1)
     label(folder)
     rows = [json.loads(line) for line in (folder / "attributes.jsonl").read_text().splitlines()]
     known = faceset(folder, (32, 32), holdout=0).attributes(["hair", "eyes", "glasses", "mouth"])
@@ -83,7 +83,7 @@ def test_the_painter_knows(tmp_path: Path) -> None:
 
 
 def test_the_painters_word_follows_a_face_out_of_its_picture(tmp_path: Path) -> None:
-    pictures = paint(tmp_path / "pictures", 4, seed=4)
+    pictures = paint(tmp_path / "pictures", 4, seed=4, workers=1)
     crop(pictures, tmp_path / "faces", size=64, workers=1)
     found = label(tmp_path / "faces")
     facts = {row["file"]: row for row in map(json.loads, (pictures / "attributes.jsonl").read_text().splitlines())}

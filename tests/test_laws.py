@@ -1,6 +1,7 @@
 """The laws of the house: what may import what, what the command line promises, what no file may say."""
 
 import ast
+import functools
 import re
 import subprocess
 from pathlib import Path
@@ -58,10 +59,15 @@ def name_of(file: Path) -> str:
     return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
 
 
+@functools.cache
+def nodes(file: Path) -> list[ast.AST]:
+    return list(ast.walk(ast.parse(file.read_text())))
+
+
 def imports(file: Path) -> set[str]:
     """The modules that a file imports, wherever in it."""
     found = set()
-    for node in ast.walk(ast.parse(file.read_text())):
+    for node in nodes(file):
         if isinstance(node, ast.Import):
             found |= {alias.name for alias in node.names}
         elif isinstance(node, ast.ImportFrom) and node.module:
@@ -115,7 +121,7 @@ def test_heavy_libraries_stay_in_their_rooms(file: Path) -> None:
 def test_pictures_are_opened_in_one_place_and_by_known_formats_only(file: Path) -> None:
     """For some formats Pillow starts a program of the system; and only `image` knows how much memory there is."""
     mine = name_of(file)
-    for call in (node for node in ast.walk(ast.parse(file.read_text())) if isinstance(node, ast.Call)):
+    for call in (node for node in nodes(file) if isinstance(node, ast.Call)):
         called = ast.unparse(call.func)
         if re.search(r"\bImage\.open$", called):
             assert mine == "ground.image", f"{mine} opens a picture: use image.opened or image.decode"

@@ -197,6 +197,30 @@ def test_an_arc_keeps_the_length_and_a_line_is_straight() -> None:
     assert torch.isfinite(arc(here, -here, share)).all()  # which span no circle
 
 
+def test_adam_is_torchs_own_to_the_bit() -> None:
+    images, steps = torch.randn(8, 3, 16, 16), []
+    for mine in (True, False):
+        torch.manual_seed(0)
+        D = Discriminator(16, width=4)
+        rates = (0.01, 0.5, 0.999)
+        one = (
+            choose("cpu", "fp32").adam(D, *rates)
+            if mine
+            else torch.optim.Adam(D.parameters(), 0.01, (0.5, 0.999), fused=True)
+        )
+        for _ in range(3):
+            one.zero_grad()
+            D(images).square().mean().backward()
+            one.step()
+        state = one.state_dict()
+        one.load_state_dict(state)
+        steps.append(([p.detach() for p in D.parameters()], [s["exp_avg_sq"] for s in state["state"].values()]))
+        assert torch.is_grad_enabled()
+    for ours, its in zip(*steps, strict=True):
+        assert ours
+        assert all(torch.equal(a, b) for a, b in zip(ours, its, strict=True))
+
+
 def test_borrowed_randomness_is_given_back() -> None:
     before = torch.get_rng_state()
     with borrowed_randomness(7):

@@ -68,11 +68,11 @@ def test_shards_learn_what_the_whole_batch_teaches(case: str, tiny: Recipe, face
 @pytest.mark.parametrize("precision", ["bf16", pytest.param("fp32", marks=pytest.mark.slow)])
 def test_the_number_of_cores_changes_no_bit(precision: str, tiny: Recipe, faces: Path, tmp_path: Path) -> None:
     sets = [f"engine.precision={precision}", "engine.shards=3", "augment.name=diff", "discriminator.dropout=0.2"]
-    of = recipe.parse(tiny.as_dict(), [*sets, "loss.r1=1"])
+    of = recipe.parse(tiny.as_dict(), [*sets, "loss.r1=1", "images=40"])
     whole = train(faces, of, tmp_path / "1")
     for count in (2, 4):
         torch.set_num_threads(count)
-        train(faces, longer(of, "72"), tmp_path / str(count))
+        train(faces, longer(of, "24"), tmp_path / str(count))
         torch.set_num_threads(1 + count % 4)  # and it may go on with another
         assert same(whole, train(faces, of, tmp_path / str(count)))
 
@@ -96,7 +96,7 @@ def test_a_shard_draws_its_rows_of_what_the_batch_draws() -> None:
 
 def test_what_fails_in_one_shard_ends_all_of_them(tiny: Recipe, faces: Path) -> None:
     of = recipe.parse(tiny.as_dict(), ["engine.shards=4"])
-    who, shown = pupils(of, choose("cpu", "fp32")), faceset(faces, (32, 32))
+    who, shown = pupils(of, choose("cpu", "fp32")), faceset(faces, (16, 16))
     who.twins[2].teachers[0].loss = None  # which no shard can learn by
     for _ in range(2):  # a team is not worn out by it
         with pytest.raises(AttributeError):

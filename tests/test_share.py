@@ -77,7 +77,9 @@ def test_every_verb_takes_the_file(run: Path, faces: Path, tmp_path: Path) -> No
     assert eshi.sweep(file, dims=[1], steps=3).out
     assert eshi.judge([file], against=faces, count=20).rows[0]["name"].startswith(str(file))
     assert eshi.look(file, seeds=[1], units=2).out
-    done = eshi.train(faces, recipe=run / "recipe.yaml", start=file, out=tmp_path / "new", images=8, set=SMALL)
+    done = eshi.train(
+        faces, recipe=run / "recipe.yaml", start=file, out=tmp_path / "new", images=8, set=[*SMALL, "size=32"]
+    )
     assert "shared" in json.dumps(eshi.runs(done.run).runs) or done.sheet.name == "000000008.png"
 
 
@@ -89,7 +91,9 @@ def test_it_comes_back_as_a_run_that_goes_on(run: Path, faces: Path, tmp_path: P
     assert (back.run / "CREDITS.md").read_text() == CREDITS
     assert eshi.export(back.run, to="safetensors").credits == f"credits in {back.run / 'CREDITS.md'}"
     refused(lambda: eshi.import_(file, out=back.run), "is there already", "-o")
-    goes_on = eshi.train(faces, out=back.run, images=16, set=[*SMALL, "generator.init=default", "every.log=16"])
+    goes_on = eshi.train(
+        faces, out=back.run, images=16, set=[*SMALL, "size=32", "generator.init=default", "every.log=16"]
+    )
     assert goes_on.sheet.name == "000000016.png"
     assert Artist.load(back.run / "last.pt").images == 16
 
@@ -216,7 +220,7 @@ def test_a_target_is_a_file_that_is_there(run: Path) -> None:
     refused(lambda: eshi.export(made(), to="safetensors"), "say where")
 
 
-OPTIONS = {  # of what eshi's own generator can be, on 32 px but for the last
+OPTIONS = {  # of what eshi's own generator can be, on 16 px but for the last two
     "conv": {"stem": "conv"},
     "linear": {"stem": "linear"},
     "residual": {"stem": "residual", "momentum": 0.5},
@@ -235,7 +239,7 @@ def artist(name: str) -> Artist:
     part = {"name": "dcgan", "width": 4, "latent": 8, "init": "default"} | OPTIONS[name]
     if part["name"] == "chain":
         part = OPTIONS[name] | {"latent": 8}
-    found = parse({"size": 48 if name == "threefold" else 32, "generator": part})
+    found = parse({"size": {"threefold": 24, "chain": 32}.get(name, 16), "generator": part})
     torch.manual_seed(1)
     G = GENERATORS.build(found.generator, size=found.width_height)
     with torch.no_grad():

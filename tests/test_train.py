@@ -24,6 +24,7 @@ from eshi.networks.engine import choose
 from eshi.recipe import Recipe
 from eshi.run import checkpoint
 from eshi.run.folder import Run
+from eshi.training import course
 from eshi.training.loop import learn, train
 from eshi.training.pupils import pupils
 
@@ -70,10 +71,13 @@ LONG = {"eshi-256": pytest.mark.slow}  # six seconds
 
 
 @pytest.mark.parametrize("name", [pytest.param(n, marks=LONG.get(n, ())) for n in sorted(recipe.shipped())])
-def test_every_shipped_recipe_trains_three_steps_resumes_and_draws(name: str, faces: Path, tmp_path: Path) -> None:
-    small = [f"{part}.width=4" for part in ("generator", "discriminator")] + ["batch=8", "images=8", "judge.every=0"]
+def test_every_shipped_recipe_trains_three_steps_resumes_and_draws(
+    name: str, faces: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(course, "SHEET", 4)
+    small = [f"{part}.width=4" for part in ("generator", "discriminator")] + ["batch=4", "images=4", "judge.every=0"]
     train(faces, recipe.load(name, small), tmp_path / "run")
-    train(faces, recipe.load(name, [*small, "images=24"]), tmp_path / "run")
+    train(faces, recipe.load(name, [*small, "images=12"]), tmp_path / "run")
     side = recipe.load(name).size
     assert checkpoint.load(tmp_path / "run")["step"] == 3
     assert draw(tmp_path / "run", 5).images.shape == (5, side, side, 3)
@@ -250,7 +254,7 @@ def taught_twice(tiny: Recipe) -> Recipe:
 
 
 def test_two_teachers_resume_too(faces: Path, taught_twice: Recipe, tmp_path: Path) -> None:
-    short, whole = longer(taught_twice, "20"), longer(taught_twice, "36")
+    short, whole = longer(taught_twice, "8"), longer(taught_twice, "16")
     train(faces, whole, tmp_path / "whole")
     train(faces, short, tmp_path / "parts")
     train(faces, whole, tmp_path / "parts")

@@ -9,7 +9,7 @@ from eshi.networks.build import networks
 from eshi.recipe import load
 from eshi.run.folder import Run
 
-SMALL = ["size=32", "batch=8", "generator.width=4", "discriminator.width=4", "generator.latent=8", "every.log=16",
+SMALL = ["size=16", "batch=8", "generator.width=4", "discriminator.width=4", "generator.latent=8", "every.log=16",
          "judge.every=16", "judge.drawings=20", "judge.budget=1"]  # fmt: skip
 SETS = [word for key in SMALL for word in ("--set", key)]  # a step takes milliseconds
 

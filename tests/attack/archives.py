@@ -78,8 +78,8 @@ def each(*names: str, content: bytes | None = None) -> Maker:
     return make
 
 
-def deflated(name: str, content: bytes) -> Maker:
-    return lambda archive: archive.writestr(name, content, zipfile.ZIP_DEFLATED, 9)
+def deflated(name: str, content: Callable[[], bytes]) -> Maker:
+    return lambda archive: archive.writestr(name, content(), zipfile.ZIP_DEFLATED, 9)
 
 
 def link(archive: zipfile.ZipFile) -> None:
@@ -110,10 +110,10 @@ MAKERS: dict[str, tuple[Maker, bool]] = {  # and whether the good ones must be t
     "deep": (each("/".join("d" * 20_000) + "/x.png"), True),
     "twins": (each("faces/twin.png", "faces/twin.png", "faces/TWIN.png", "faces/twin.png/in.png"), True),
     "twins-of-good": (each("faces/000000.png", content=b"broken"), True),
-    "bomb-picture": (deflated("bomb.png", png(10900, 10900, colour=6)), True),
-    "bomb-zeros": (deflated("zeros.png", bytes(900_000_000)), True),
-    "bomb-text": (deflated("zeros.txt", bytes(300_000_000)), True),
-    "bomb-twice": (deflated("again.png", png(9000, 9000)), True),
+    "bomb-picture": (deflated("bomb.png", lambda: png(10900, 10900, colour=6)), True),
+    "bomb-zeros": (deflated("zeros.png", lambda: bytes(900_000_000)), True),
+    "bomb-text": (deflated("zeros.txt", lambda: bytes(300_000_000)), True),
+    "bomb-twice": (deflated("again.png", lambda: png(9000, 9000)), True),
     "nested": (nested, True),
     "link": (link, True),
     "crowd": (crowd, True),

@@ -47,6 +47,54 @@ def warm() -> None:
             pass
 
 
+def live(words: list[str], files: Path, kill: tuple[str, int, str] | None, count: bool) -> None:
+    """The rest of a fork's life is eshi WORDS, killed or counted where that was asked for."""
+    sys.stdin, sys.stdout, sys.stderr = (
+        open(n, m, encoding="utf-8", errors=e, closefd=False)  # noqa: SIM115
+        for n, m, e in ((0, "r", "strict"), (1, "w", "strict"), (2, "w", "backslashreplace"))
+    )
+    atexit._clear()  # what the suite will do at its own end
+    random.seed(0)
+    from eshi.__main__ import main
+
+    calls = 0
+    if kill or count:
+        fatal.arm(*(kill[1:] if kill and kill[0] == "point" else ()))
+    if count or (kill and kill[0] == "call"):
+        last = kill[1] if kill else 0
+        home = str(Path(sys.modules["eshi"].__file__ or "").parent)
+
+        def seen(frame: Any, event: str, _: object) -> None:
+            nonlocal calls
+            if event == "call" and frame.f_code.co_filename.startswith(home):
+                calls += 1
+                if calls == last:
+                    os.kill(os.getpid(), signal.SIGKILL)
+
+        sys.setprofile(seen)
+    sys.argv = ["eshi", *words]
+    code: Any = 0
+    try:
+        main()
+    except SystemExit as ended:
+        code = ended.code
+    except BaseException:
+        import traceback
+
+        traceback.print_exc()
+        code = 1
+    sys.setprofile(None)
+    if count:
+        (files / "counts").write_text(f"{fatal.reached} {calls}")
+    try:
+        threading._shutdown()  # type: ignore[attr-defined]
+        atexit._run_exitfuncs()
+        sys.stdout.flush()
+        sys.stderr.flush()
+    finally:
+        os._exit(code if isinstance(code, int) else 0 if code is None else 1)
+
+
 @dataclass
 class Arena:
     """One case. `faults` are the sentences about what went wrong; none is a case that held."""
@@ -178,50 +226,7 @@ class Arena:
             if shell:
                 os.execv("/bin/bash", ["bash", "-c", shell])
             os.execv(sys.executable, [sys.executable, "-m", "eshi", *words])
-        sys.stdin, sys.stdout, sys.stderr = (
-            open(n, m, encoding="utf-8", errors=e, closefd=False)  # noqa: SIM115
-            for n, m, e in ((0, "r", "strict"), (1, "w", "strict"), (2, "w", "backslashreplace"))
-        )
-        atexit._clear()  # what the suite will do at its own end
-        random.seed(0)
-        from eshi.__main__ import main
-
-        calls = 0
-        if kill or count:
-            fatal.arm(*(kill[1:] if kill and kill[0] == "point" else ()))
-        if count or (kill and kill[0] == "call"):
-            last = kill[1] if kill else 0
-            home = str(Path(sys.modules["eshi"].__file__ or "").parent)
-
-            def seen(frame: Any, event: str, _: object) -> None:
-                nonlocal calls
-                if event == "call" and frame.f_code.co_filename.startswith(home):
-                    calls += 1
-                    if calls == last:
-                        os.kill(os.getpid(), signal.SIGKILL)
-
-            sys.setprofile(seen)
-        sys.argv = ["eshi", *words]
-        code: Any = 0
-        try:
-            main()
-        except SystemExit as ended:
-            code = ended.code
-        except BaseException:
-            import traceback
-
-            traceback.print_exc()
-            code = 1
-        sys.setprofile(None)
-        if count:
-            (files / "counts").write_text(f"{fatal.reached} {calls}")
-        try:
-            threading._shutdown()  # type: ignore[attr-defined]
-            atexit._run_exitfuncs()
-            sys.stdout.flush()
-            sys.stderr.flush()
-        finally:
-            os._exit(code if isinstance(code, int) else 0 if code is None else 1)
+        live(words, files, kill, count)
 
     def wait(
         self, process: Process, ok: Iterable[int] = (0, 1, 2), seconds: float = PATIENCE, killed: bool = False,

@@ -108,17 +108,22 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return kept(made(), tmp_path_factory.mktemp("artist") / "run")
 
 
+@pytest.fixture(scope="module")
+def who(run: Path) -> Artist:
+    return Artist.load(run)
+
+
 @rarely
 @given(flips=some.lists(some.tuples(some.floats(0, 0.999999), some.integers(1, 255)), min_size=1, max_size=8))
 def test_a_checkpoint_with_flipped_bytes_is_refused_or_draws_the_same(
-    flips: list[tuple[float, int]], run: Path, tmp_path: Path
+    flips: list[tuple[float, int]], run: Path, who: Artist, tmp_path: Path
 ) -> None:
     content = bytearray((run / "last.pt").read_bytes())
     for place, change in flips:
         content[int(place * len(content))] ^= change
     (tmp_path / "odd.pt").write_bytes(content)
     found = refused(lambda: draw(tmp_path / "odd.pt", 2), 1, 2)
-    assert found is None or (found.images == draw(run, 2).images).all()
+    assert found is None or (found.images == draw(who, 2).images).all()
 
 
 @rarely
@@ -154,14 +159,10 @@ def test_any_log_gives_a_line_in_the_list_of_runs(lines: list[str], run: Path, t
         some.sampled_from(["miku", "rin", "", "7"]), values | some.lists(some.floats(), min_size=8, max_size=8)
     )
 )
-def test_a_favourite_is_refused_in_words_or_a_latent(known: dict[str, Any], run: Path) -> None:
-    who = ARTIST.setdefault("one", Artist.load(run))
+def test_a_favourite_is_refused_in_words_or_a_latent(known: dict[str, Any], run: Path, who: Artist) -> None:
     (run / "favourites.json").write_text(json.dumps(known))
     found = refused(lambda: who.latent("miku"), 1, 2)
     assert found is None or (found.shape == (8,) and found.isfinite().all())
-
-
-ARTIST: dict[str, Artist] = {}
 
 
 @often

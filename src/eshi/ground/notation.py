@@ -3,6 +3,8 @@
 Anchors, tags and repeated keys are refused. What YAML 1.1 guesses is off: 2e-4 is a number, 010 is ten, 1:30 is text.
 """
 
+import copy
+import functools
 import re
 from typing import Any
 
@@ -71,7 +73,7 @@ def read(text: bytes | str, where: str) -> Any:
     if len(text) > LONGEST:
         raise EshiError(f"{where} is larger than {LONGEST // 1024} kB", "a recipe is a page of YAML: eshi recipes demo")
     try:
-        return yaml.load(text.decode("utf-8-sig") if isinstance(text, bytes) else text, Reader)
+        return copy.deepcopy(values_of(text.decode("utf-8-sig") if isinstance(text, bytes) else text))
     except (yaml.YAMLError, UnicodeDecodeError) as error:
         mark, problem = getattr(error, "problem_mark", None), getattr(error, "problem", None) or "it is not text"
         if "'\\t'" in problem:
@@ -79,6 +81,12 @@ def read(text: bytes | str, where: str) -> Any:
         line = f", line {mark.line + 1}" if mark else ""
         what = f"{where}{line}: this is not YAML that eshi reads: {problem}"
         raise EshiError(what, "eshi recipes demo shows some") from error
+
+
+@functools.lru_cache(64)
+def values_of(text: str) -> Any:
+    """A run's recipe is asked for at every turn, and reading YAML takes milliseconds."""
+    return yaml.load(text, Reader)
 
 
 def write(values: Any) -> str:

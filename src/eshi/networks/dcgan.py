@@ -77,7 +77,7 @@ def channels(width: int, count: int) -> list[int]:
 
 def initialise(network: nn.Module, how: Init) -> None:
     """The paper's section 4: weights from N(0, 0.02), batch norm's from N(1, 0.02)."""
-    if how == "default":
+    if how == "default" or next(network.parameters()).is_meta:  # an outline has no weights
         return
     for module in network.modules():
         if isinstance(module, nn.Conv2d | nn.ConvTranspose2d | nn.Linear):

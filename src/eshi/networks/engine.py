@@ -1,6 +1,7 @@
 """Where it runs: device, precision, memory layout, optimisers, and randomness keyed by (seed, step)."""
 
 import ctypes
+import inspect
 import sys
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager
@@ -74,15 +75,23 @@ class Engine:
 
     def adam(self, network: Network, lr: float, beta1: float, beta2: float) -> torch.optim.Adam:
         kind = self.device.type
-        return torch.optim.Adam(
-            network.parameters(), lr, (beta1, beta2), fused=kind != "mps", capturable=kind == "cuda"
-        )
+        return Adam(network.parameters(), lr, (beta1, beta2), fused=kind != "mps", capturable=kind == "cuda")
 
     def describe(self) -> str:
         if self.device.type == "cuda":
             return f"{torch.cuda.get_device_name(self.device)}, {self.precision}"
         threads = torch.get_num_threads()
         return f"{self.device.type}, {threads} thread{'s' if threads > 1 else ''}, {self.precision}"
+
+
+class Adam(torch.optim.Adam):
+    """torch's own, without what keeps its compiler out of it: that imports the compiler, a second of every start."""
+
+    add_param_group, zero_grad, state_dict, load_state_dict = (
+        inspect.unwrap(getattr(torch.optim.Adam, name))
+        for name in ("add_param_group", "zero_grad", "state_dict", "load_state_dict")
+    )
+    step = torch.no_grad()(inspect.unwrap(torch.optim.Adam.step))
 
 
 def scaled(images: Tensor) -> Tensor:
@@ -108,7 +117,7 @@ def hold_memory(hold: bool = True) -> None:
 
 
 def choose(device: str = "auto", precision: str = "auto") -> Engine:
-    if torch.get_num_threads() > cores():  # torch does not look at what a container may use
+    if (threads := torch.get_num_threads()) > 1 and threads > cores():  # torch overlooks what a container may use
         torch.set_num_threads(cores())
     there = {
         "cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available(),
@@ -140,7 +149,11 @@ def keyed(seed: int, step: int) -> int:
 
 def seed_everything(seed: int, step: int) -> None:
     """Step `step` draws the same numbers whether or not the steps before it were run: resuming needs no state."""
-    torch.manual_seed(keyed(seed, step))
+    number = keyed(seed, step)
+    if torch.accelerator.is_available():
+        torch.manual_seed(number)
+    else:  # torch would write down who asked, for each kind of device that is not there
+        torch.default_generator.manual_seed(number)
 
 
 @contextmanager
