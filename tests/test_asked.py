@@ -124,7 +124,7 @@ def test_two_shards_learn_the_same(asking: Recipe, labelled: Path, tmp_path: Pat
 
 @pytest.mark.parametrize("spec", [{"name": "dcgan", "width": 4, "compare": True}, {"name": "frozen", "width": 4}])
 def test_a_teacher_is_told_words(asking: Recipe, spec: dict) -> None:
-    of = replace(asking, discriminator=spec, labels=replace(asking.labels, values=["hair=a", "hair=b", "eyes=c"]))
+    of = replace(asking, size=32, discriminator=spec, labels=replace(asking.labels, values=["hair=a", "hair=b", "eyes=c"]))
     D = networks(of)[1].eval()
     images, words = torch.rand(6, 3, 32, 32) * 2 - 1, torch.tensor([[1.0, 0, 1], [0, 1, 0], [0, 0, 0]]).repeat(2, 1)
     assert told(D, None) is D
