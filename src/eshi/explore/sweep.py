@@ -79,7 +79,7 @@ class Values:
     points: list[Latent]
 
     def sheet(self, style: Style = PLAIN) -> np.ndarray:
-        above = ["nothing asked", *(f"{self.attribute}\n{value}" for value in self.values)]
+        above = ["nothing\nasked", *(f"{self.attribute}\n{value}" for value in self.values)]
         return sheet.table(list(self.images), [str(said(point)) for point in self.points], above, style)
 
 
