@@ -20,6 +20,7 @@ from eshi.judging.obedience import obedience
 from eshi.networks.build import networks
 from eshi.networks.labels import Told, asked, places, spoken, told
 from eshi.recipe import Recipe
+from eshi.training import said as said_of_faces
 from eshi.training.loop import train
 from eshi.training.said import said, spared, with_fade, with_values
 
@@ -48,7 +49,7 @@ def asking(tiny: Recipe) -> Recipe:
 
 def settled(of: Recipe, faces: Path, folder: Path = Path("nowhere")):
     shown = faceset(faces, of.width_height)
-    return with_fade(with_values(of, folder, shown), len(shown)), shown
+    return with_fade(with_values(of, folder, shown), shown), shown
 
 
 def test_words_fade_in_and_unknown_is_never_said(asking: Recipe, labelled: Path) -> None:
@@ -63,6 +64,15 @@ def test_words_fade_in_and_unknown_is_never_said(asking: Recipe, labelled: Path)
     truth = torch.from_numpy(shown.words[index])
     assert (words <= truth).all()
     assert torch.equal(said(of, shown, 15, slice(2, 5)), words[2:5])
+
+
+def test_words_of_few_faces_fade_in_and_of_many_they_need_not(
+    asking: Recipe, labelled: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    unsaid = replace(asking, labels=replace(asking.labels, fade="auto"))
+    assert settled(unsaid, labelled)[0].labels.fade == (40.0, 80.0)
+    monkeypatch.setattr(said_of_faces, "MANY", 90)  # every fourth of the 120 has no label
+    assert settled(unsaid, labelled)[0].labels.fade == (0.0, 0.0)
 
 
 def test_chance_keeps_back_whole_faces_and_single_attributes(asking: Recipe) -> None:
@@ -124,7 +134,9 @@ def test_two_shards_learn_the_same(asking: Recipe, labelled: Path, tmp_path: Pat
 
 @pytest.mark.parametrize("spec", [{"name": "dcgan", "width": 4, "compare": True}, {"name": "frozen", "width": 4}])
 def test_a_teacher_is_told_words(asking: Recipe, spec: dict) -> None:
-    of = replace(asking, size=32, discriminator=spec, labels=replace(asking.labels, values=["hair=a", "hair=b", "eyes=c"]))
+    of = replace(
+        asking, size=32, discriminator=spec, labels=replace(asking.labels, values=["hair=a", "hair=b", "eyes=c"])
+    )
     D = networks(of)[1].eval()
     images, words = torch.rand(6, 3, 32, 32) * 2 - 1, torch.tensor([[1.0, 0, 1], [0, 1, 0], [0, 0, 0]]).repeat(2, 1)
     assert told(D, None) is D

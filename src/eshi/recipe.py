@@ -98,12 +98,13 @@ class Second:
 
 @dataclass
 class Labels:
-    """What can be asked of a drawing, learned from the labels of the faces. Faded in, as labels from the start on make
-    a small set collapse (Shahbazi et al. 2022, arXiv:2201.06578), and kept back by chance, so that nothing need be
-    asked."""
+    """What can be asked of a drawing, learned from the labels of the faces. Of few faces they fade in, as labels from
+    the start on make a small set collapse (Shahbazi et al. 2022, arXiv:2201.06578); and they are kept back by chance,
+    so that nothing need be asked."""
 
     use: list[Attribute] = field(default_factory=list)
-    fade: tuple[Weight, Weight] = (0.25, 0.5)  # from when till when: shares of the length, or images if above 1
+    # from when till when: shares of the length, or images if above 1; auto is by how many faces have labels
+    fade: Literal["auto"] | tuple[Weight, Weight] = "auto"
     drop: Share = 0.2  # of the faces are shown without any word, and of the other words, too
     sure: Share = 0.5  # the certainty from which on a label counts
     fewest: Positive = 20  # faces of a value that stands for itself; rarer ones become one

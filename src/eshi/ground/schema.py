@@ -160,6 +160,8 @@ def say(wanted: Any) -> str:
         return say(options[0])
     if origin in (types.UnionType, typing.Union):
         return " or ".join(say(option) for option in options if option is not type(None))
+    if origin is typing.Literal:
+        return " or ".join(map(str, options))
     if origin is tuple and options[-1] is not ...:
         return f"a list of {len(options)} {say(options[0]).removeprefix('a ')}s"
     words = {int: "a whole number", float: "a number", bool: "true or false", str: "text", dict: "a mapping"}

@@ -53,7 +53,7 @@ def lead(
     recipe = with_values(recipe, folder, shown)
     if ranks:
         ranks.tell({"recipe": recipe.as_dict(), "precision": engine.precision, "faces": shown.content})
-    recipe = with_fade(with_length(recipe, folder, shown, engine, bool(images), ranks), len(shown))
+    recipe = with_fade(with_length(recipe, folder, shown, engine, bool(images), ranks), shown)
     if ranks and recipe.labels:
         ranks.tell({"do": "fade", "recipe": recipe.as_dict()})
     who = pupils(recipe, engine, ranks)

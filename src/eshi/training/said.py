@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 import torch
@@ -16,6 +17,8 @@ from eshi.recipe import Labels, Recipe
 from eshi.run.folder import stored_recipe
 
 MOST = 64  # values in all: what a recipe can hold
+MANY = 2_000  # labelled faces, from which on words need not fade in: with fewer they do, within these shares
+SLOWLY = (0.25, 0.5)
 
 
 def with_values(recipe: Recipe, folder: Path, faces: FaceSet) -> Recipe:
@@ -32,9 +35,9 @@ def with_values(recipe: Recipe, folder: Path, faces: FaceSet) -> Recipe:
     return replace(recipe, labels=its)
 
 
-def begun(now: Labels, before: Labels) -> tuple[float, float]:
+def begun(now: Labels, before: Labels) -> Literal["auto"] | tuple[float, float]:
     """A fade in shares of the length has become images when the run began."""
-    return before.fade if any(0 < share <= 1 for share in now.fade) or now.fade == before.fade else now.fade
+    return before.fade if now.fade == "auto" or any(0 < share <= 1 for share in now.fade) else now.fade
 
 
 def found(its: Labels, faces: FaceSet) -> list[str]:
@@ -52,11 +55,14 @@ def found(its: Labels, faces: FaceSet) -> list[str]:
     return values
 
 
-def with_fade(recipe: Recipe, epoch: int) -> Recipe:
+def with_fade(recipe: Recipe, faces: FaceSet) -> Recipe:
     """The recipe with its fade in images, so that a longer run does not begin to forget its words."""
-    if not recipe.labels:
+    if not recipe.labels or faces.words is None:
         return recipe
-    begin, end = (int(share * recipe.length(epoch)) if share <= 1 else share for share in recipe.labels.fade)
+    fade = recipe.labels.fade
+    if fade == "auto":
+        fade = SLOWLY if faces.words.any(axis=1).sum() < MANY else (0, 0)
+    begin, end = (int(share * recipe.length(len(faces))) if share <= 1 else share for share in fade)
     if begin > end:
         raise EshiError(f"labels cannot fade in from {begin:,} to {end:,} images", "for example labels.fade=[0.25,0.5]")
     return replace(recipe, labels=replace(recipe.labels, fade=(float(begin), float(end))))
@@ -71,6 +77,7 @@ def said(recipe: Recipe, faces: FaceSet, step: int, rows: slice = slice(None)) -
 
 
 def strength(its: Labels, images: int) -> float:
+    assert its.fade != "auto"  # the run has begun
     begin, end = its.fade
     return 1.0 if images >= end else max(0.0, (images - begin) / (end - begin))
 
