@@ -15,8 +15,8 @@ import pytest
 
 from eshi.gather.finders import finder
 from eshi.gather.finders.evaluate import overlap, right_ones
-from eshi.gather.finders.net import CLEAR, WEIGHTS, WIDEST, scales
-from eshi.gather.painter import face, picture
+from eshi.gather.finders.net import CLEAR, FACE, FRAME, SURE, WEIGHTS, WIDEST, doubted, mirrored, network, scales
+from eshi.gather.painter import face, picture, scene
 from eshi.ground.errors import EshiError
 from eshi.ground.image import Pixels
 
@@ -33,6 +33,38 @@ def test_painted_faces_are_found() -> None:
     found = [search(pixels) for pixels, _ in drawn]
     assert sum(right_ones(boxes, [facts["face"]]) for boxes, (_, facts) in zip(found, drawn, strict=True)) == 25
     assert sum(map(len, found)) == 25  # and no head twice
+
+
+def test_faces_in_many_poses_are_found() -> None:
+    search, drawn = finder("net", smallest=24), [scene(number, SEED) for number in range(16)]
+    true = [[one["face"] for one in facts["faces"] if max(one["face"][2:]) >= 24] for _, facts in drawn]
+    found = [search(pixels) for pixels, _ in drawn]
+    right = sum(right_ones(boxes, faces) for boxes, faces in zip(found, true, strict=True))
+    assert right >= 0.85 * sum(map(len, true))
+    assert right >= 0.95 * sum(map(len, found))
+
+
+def test_a_second_look_is_mirrored_and_shows_the_box_in_the_middle() -> None:
+    pixels = canvas(100, 200)
+    pixels[40:68, 130:158], pixels[40:68, 150:158] = 90, 20
+    frame = mirrored(pixels, np.array([130.0, 40.0, 158.0, 68.0]))
+    assert frame.shape == (FRAME, FRAME, 3)
+    rows, columns = np.nonzero(frame[..., 0] < 110)
+    edges = (FRAME - FACE) / 2, (FRAME + FACE) / 2 - 1
+    assert np.allclose([rows.min(), columns.min()], edges[0], atol=2)
+    assert np.allclose([rows.max(), columns.max()], edges[1], atol=2)
+    assert frame[64, 40, 0] < 40 < 80 < frame[64, 80, 0]  # the dark side of it lies left now
+    assert (mirrored(pixels, np.array([-20.0, -20.0, 20.0, 20.0]))[:20, -20:] == 127).all()  # no picture there
+
+
+def test_a_second_look_tells_faces_from_what_is_none() -> None:
+    pixels, _ = picture(3, SEED)
+    x, y, w, h, _ = finder("net")(pixels)[0]
+    boxes = np.array([[x, y, x + w, y + h, 0.5], [2, 2, 2 + w / 2, 2 + h / 2, 0.5], [x, y, x + w, y + h, SURE]])
+    face_score, corner, sure = doubted(network(WEIGHTS), pixels, boxes)[:, 4]
+    assert face_score > 0.55
+    assert corner < 0.4
+    assert sure == SURE
 
 
 def test_every_face_of_a_picture_is_found_once() -> None:
@@ -125,7 +157,7 @@ def tools() -> Iterator[None]:
 @pytest.mark.usefixtures("tools")
 def test_training_scenes_say_where_their_faces_are() -> None:
     from scenes import STRIDE, Stock, scene, target
-    from sources import painted
+    from sources import crowds, painted
 
     stock = Stock([], [], painted(4, SEED), [])
     stock.boxed = stock.painted  # clothes and grounds come from these
@@ -139,6 +171,9 @@ def test_training_scenes_say_where_their_faces_are() -> None:
     shown = [scene(np.random.default_rng(number), busy) for number in range(12)]
     assert any(len(boxes) > 1 for _, boxes in shown)
     assert all(drawn.shape == (192, 192, 3) and boxes.shape == (len(boxes), 4) for drawn, boxes in shown)
+    crowd = Stock(stock.boxed, [], [], [], crowds=crowds(3, SEED))
+    many = [len(scene(np.random.default_rng(number), crowd)[1]) for number in range(30)]
+    assert max(many) > 2
     truth = target(np.array([[40.0, 56.0, 48.0, 40.0]]), (192, 160))  # the middle, (64, 76), lies in cell (8, 9)
     assert truth.shape == (7, 160 // STRIDE, 192 // STRIDE)
     assert np.argwhere(truth[0] == 1).tolist() == [[9, 8]]
@@ -159,6 +194,31 @@ def test_training_begins_with_what_an_exported_file_says() -> None:
     with torch.no_grad():  # as it would draw, and as it learns: the batch norms remember these very pixels
         assert np.allclose(network.eval()(pixels), net.forward(), atol=1e-3)
         assert np.allclose(network.train()(pixels), net.forward(), atol=0.05)
+
+
+@pytest.mark.usefixtures("tools")
+def test_a_residual_that_is_new_changes_little_and_learns() -> None:
+    pytest.importorskip("onnx", reason="reading weights to train on needs the package onnx")
+    import torch
+    from network import Network, Residual, load
+
+    pixels, network = torch.rand(2, 3, 64, 96) * 2 - 1, Network()
+    load(network, WEIGHTS, pixels)
+    larger = Network()
+    larger.coarse.append(Residual(64))
+    load(larger, WEIGHTS, pixels)
+    assert torch.allclose(larger.eval()(pixels), network.eval()(pixels), atol=0.05)
+    larger.train()(pixels)[:, 0].square().sum().backward()
+    assert all(
+        weight.grad is not None and weight.grad.abs().max() > 0 for weight in [larger.coarse[2].second[1].weight]
+    )
+
+
+def test_no_weights_lie_idle() -> None:
+    """A convolution of nothing but zeros costs its time and its bytes, and adds nothing."""
+    onnx = pytest.importorskip("onnx", reason="reading the weights needs the package onnx")
+    for kept in onnx.load(WEIGHTS).graph.initializer:
+        assert np.abs(onnx.numpy_helper.to_array(kept).astype(np.float32)).max() > 0, kept.name
 
 
 @pytest.mark.slow

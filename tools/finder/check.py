@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator
 import cv2
 import numpy as np
 from scenes import Stock, scene
-from sources import painted, places, shown, split
+from sources import crowds, painted, places, shown, split
 
 from eshi.gather.finders import finder
 from eshi.gather.finders.evaluate import right_ones
@@ -48,6 +48,7 @@ def main() -> None:
         "pictures held out": (((source.sizes[0], source.boxes) for source in boxes), 48),
         "painted": (((source.sizes[0], source.boxes) for source in drawn), 48),
         "without a face": (((source.sizes[0], source.boxes) for source in empty), 48),
+        "painted scenes, from 24 px": (((one.sizes[0], one.boxes) for one in crowds(given.count, given.seed)), 24),
         "composed, from 24 px": ((scene(rng, stock, (384, 320)) for _ in range(given.count)), 24),
     }
     print("| held out | score | pictures | faces | recall | precision | wrong (per 100 pictures) |")

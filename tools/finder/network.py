@@ -32,8 +32,8 @@ class Network(nn.Module):
     def __init__(self) -> None:
         super().__init__()
         self.fine = nn.Sequential(convolution(3, 16, 2), convolution(16, 24, 2), convolution(24, 48, 2), Residual(48))
-        self.middle = nn.Sequential(convolution(48, 64, 2), Residual(64), Residual(64))
-        self.coarse = nn.Sequential(convolution(64, 64, 2), Residual(64), Residual(64), Residual(64))
+        self.middle = nn.Sequential(convolution(48, 64, 2), Residual(64))
+        self.coarse = nn.Sequential(convolution(64, 64, 2), Residual(64))
         self.down_middle, self.down_fine = convolution(64, 64, kernel=1), convolution(64, 48, kernel=1)
         self.join = convolution(48, 56)
         self.head = nn.Conv2d(56, 5, 1)
@@ -106,7 +106,8 @@ def layers(path: Path) -> dict[str, tuple[np.ndarray, np.ndarray]]:
 @torch.no_grad()
 def load(network: Network, path: Path, pixels: Tensor) -> None:
     """Begins with an exported file. Its batch norms are gone: they get back what they would remember of `pixels`, and
-    undo it, so that the outputs stay as they were. A residual that the file does not have begins by adding nothing."""
+    undo it, so that the outputs stay as they were. A residual that the file does not have begins by adding next to
+    nothing: nothing at all would be the end of a rectifier, where no gradient comes from, and it would never learn."""
     found = layers(path)
     hooks = []
 
@@ -130,6 +131,7 @@ def load(network: Network, path: Path, pixels: Tensor) -> None:
             hooks.append(part.register_forward_pre_hook(remember))
         if isinstance(part, Residual) and f"{name}.second.0" not in found:
             nn.init.zeros_(part.second[1].weight)
+            nn.init.constant_(part.second[1].bias, 1e-3)
     network.eval()(pixels)
     for hook in hooks:
         hook.remove()

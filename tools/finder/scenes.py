@@ -23,6 +23,7 @@ class Stock:
     tight: list[Source]
     painted: list[Source]
     empty: list[Source]
+    crowds: list[Source] = field(default_factory=list)  # several heads each, every face with its box
     things: list[Thing] = field(default_factory=list)
     hard: list[tuple[Source, np.ndarray]] = field(default_factory=list)  # where a box was found that is no face
 
@@ -168,13 +169,16 @@ def apart(boxes: np.ndarray, others: list[np.ndarray]) -> bool:
     return True
 
 
+def shown(mask: np.ndarray, box: np.ndarray) -> float:
+    """How much of a box a mask covers."""
+    x, y, w, h = box
+    part = mask[max(0, int(y)) : max(0, int(y + h)), max(0, int(x)) : max(0, int(x + w))]
+    return float(part.mean()) if part.size else 0.0
+
+
 def hidden(mask: np.ndarray, boxes: list[np.ndarray]) -> bool:
     """A mask covers too much of an earlier face."""
-    for x, y, w, h in boxes:
-        part = mask[max(0, int(y)) : max(0, int(y + h)), max(0, int(x)) : max(0, int(x + w))]
-        if part.size and part.mean() > 0.3:
-            return True
-    return False
+    return any(shown(mask, box) > 0.3 for box in boxes)
 
 
 def turned(rng: np.random.Generator, images: list[np.ndarray], box: np.ndarray) -> list[np.ndarray]:
@@ -214,6 +218,9 @@ def scene(rng: np.random.Generator, stock: Stock, shape: tuple[int, int] = (SIDE
         size = log_uniform(rng, 14, 75 if number else 150)
         if boxes and rng.random() < 0.5:  # as large as one that is there, give or take
             size = float(np.clip(np.sqrt(boxes[-1][2:].prod()) * rng.uniform(0.7, 1.4), 15, 90))
+        size = min(
+            size, max(14.0, 2 * float(np.sqrt(box[2:].prod())))
+        )  # a small face of a scene only blurs when enlarged
         turn = float(rng.normal(0, 0.25)) if rng.random() < 0.8 else float(rng.uniform(-0.9, 0.9))
         stretch = float(np.exp(rng.normal(0, 0.06)))
         to = spot(rng, boxes, size, corner)
@@ -221,7 +228,8 @@ def scene(rng: np.random.Generator, stock: Stock, shape: tuple[int, int] = (SIDE
         out, cover, new = placed(source, scale, turn, flip, stretch, box[:2] + box[2:] / 2, to, shape)
         if not apart(new, boxes):
             continue
-        here = new[int(np.argmin(np.abs(new[:, :2] + new[:, 2:] / 2 - to).sum(1)))]
+        nearest = int(np.argmin(np.abs(new[:, :2] + new[:, 2:] / 2 - to).sum(1)))
+        here, rest = new[nearest], np.delete(new, nearest, 0)
         out = recolour(rng, out, 0.9) if rng.random() < 0.5 else out
         if rng.random() < 0.25:
             out, cover = turned(rng, [out, cover], here)
@@ -230,12 +238,14 @@ def scene(rng: np.random.Generator, stock: Stock, shape: tuple[int, int] = (SIDE
             boxes += list(new)
         else:
             mask = soft_mask(rng, cover, here, source.tight)
-            if hidden(mask, boxes):
+            others = [box for box in rest if shown(mask, box) > 0.1]
+            if hidden(mask, boxes) or any(shown(mask, box) < 0.7 for box in others):
                 continue
             spoilt = size > 24 and rng.random() < 0.14
             if spoilt:
                 shuffle(rng, partial(ground, rng, stock), out, here)
             canvas = (canvas + (out.astype(np.float32) - canvas) * mask).astype(np.uint8)
+            boxes += others
             if spoilt:
                 continue
             boxes.append(here)
@@ -245,7 +255,7 @@ def scene(rng: np.random.Generator, stock: Stock, shape: tuple[int, int] = (SIDE
 
 
 def portrait(rng: np.random.Generator, stock: Stock) -> Source:
-    kinds = [(stock.boxed, 0.5), (stock.tight, 0.38), (stock.painted, 0.12)]
+    kinds = [(stock.boxed, 0.5), (stock.tight, 0.38), (stock.painted, 0.12), (stock.crowds, 0.35)]
     given = [(sources, share) for sources, share in kinds if sources]
     odds = np.array([share for _, share in given])
     return pick(rng, given[int(rng.choice(len(given), p=odds / odds.sum()))][0])

@@ -13,7 +13,7 @@ from typing import TypeVar
 import cv2
 import numpy as np
 
-from eshi.gather.painter import picture
+from eshi.gather.painter import picture, scene
 from eshi.ground.errors import EshiError
 from eshi.ground.image import Pixels, decode
 
@@ -102,6 +102,12 @@ def things(place: Path) -> dict[str, Thing]:
 
 def painted(count: int, seed: int) -> list[Source]:
     return [Source.of(pixels, np.array(facts["face"])) for pixels, facts in (picture(i, seed) for i in range(count))]
+
+
+def crowds(count: int, seed: int) -> list[Source]:
+    """The painter's scenes: several heads in many poses."""
+    drawn = (scene(number, seed) for number in range(count))
+    return [Source.of(pixels, np.array([one["face"] for one in facts["faces"]])) for pixels, facts in drawn]
 
 
 def parted(found: Mapping[str, T], held: float) -> tuple[list[T], list[T]]:

@@ -16,7 +16,7 @@ import numpy as np
 import torch
 from network import Network, export, load, loss
 from scenes import SIDE, Stock, scene, target
-from sources import painted, places, shown, split
+from sources import boxed, painted, places, shown, split
 from torch.utils.data import DataLoader, IterableDataset
 
 from eshi.gather.finders import finder
@@ -47,11 +47,12 @@ class Scenes(IterableDataset):
 def gathered(given: argparse.Namespace) -> Stock:
     boxes, tight, empty = split(given, 0)
     stock = Stock(boxes, tight, painted(given.painted, given.seed + 1), empty, things=shown(given, 0))
+    stock.crowds = [source for place in given.scenes for source in boxed(place).values()]
     if given.begin:
         search = finder("net", score=0.15, weights=str(given.begin))
         stock.hard = [(source, np.array(box[:4], np.float32)) for source in empty for box in search(source.sizes[0])]
     print(f"{len(boxes)} pictures with boxes, {len(tight)} tight faces, {len(empty)} pictures without a face, "
-          f"{len(stock.hard)} boxes in them, {len(stock.things)} things")  # fmt: skip
+          f"{len(stock.hard)} boxes in them, {len(stock.things)} things, {len(stock.crowds)} scenes")  # fmt: skip
     return stock
 
 
@@ -127,6 +128,8 @@ def main() -> int:
     places(parser)
     parser.add_argument("-o", "--out", type=Path, required=True, help="the ONNX file; its checkpoint lies beside it")
     parser.add_argument("--painted", type=int, default=1000, help="pictures drawn by the painter")
+    parser.add_argument("--scenes", nargs="*", type=Path, default=[],
+                        help="folders or zips that eshi paint --kind scenes drew")  # fmt: skip
     parser.add_argument("--begin", type=Path, help="an ONNX file to go on from; its mistakes are shown more often")
     parser.add_argument("--half", action="store_true", help="multiply in 16 bits: faster where the processor can")
     parser.add_argument("--minutes", type=float, default=40.0)

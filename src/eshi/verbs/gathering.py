@@ -30,10 +30,12 @@ class Painted:
     folder: Path
     count: int
     faces: int | None  # px a side, where they are faces
+    kind: str = "portraits"
 
     def text(self) -> str:
         kind, then = ("faces", "train {} -r demo") if self.faces else ("pictures", "crop {} -o faces/")
         where = f"{self.count:,} {kind} in {self.folder}, described in {self.folder / 'attributes.jsonl'}"
+        where += f", faces in {self.folder / 'boxes.json'}" if self.kind == "scenes" else ""
         return f"{where}\nnext: eshi {then.format(self.folder)}"
 
 
@@ -44,12 +46,15 @@ def paint(
     count: Annotated[int, About("how many")] = 1000,
     seed: Annotated[int, About("other numbers, other pictures")] = 0,
     faces: Annotated[int | None, About("square faces of this size, ready to train on", metavar="PX")] = None,
+    kind: Annotated[
+        Literal["portraits", "scenes"], About("one face each, or several heads in many poses, with boxes.json")
+    ] = "portraits",
     workers: Workers = None,
 ) -> Painted:
     """draw practice pictures with known attributes, without data or network"""
     from eshi.gather.painter import paint
 
-    return Painted(paint(Path(folder), count, seed, faces, workers), count, faces)
+    return Painted(paint(Path(folder), count, seed, faces, workers, kind), count, faces, kind)
 
 
 @verb("gather", 'eshi collect konachan "1girl solo" --limit 2000 -o pictures/')

@@ -2,5 +2,6 @@
 
 from eshi.gather.painter.compose import face, picture
 from eshi.gather.painter.folder import paint
+from eshi.gather.painter.scenes import scene
 
-__all__ = ["face", "paint", "picture"]
+__all__ = ["face", "paint", "picture", "scene"]

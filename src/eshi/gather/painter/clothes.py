@@ -1,5 +1,7 @@
 """Neck, shoulders and what is worn on them."""
 
+from dataclasses import replace
+
 import numpy as np
 
 from eshi.gather.painter.character import Character
@@ -23,7 +25,7 @@ def neck(pen: Pen, one: Character, head: Pen) -> None:
 def carried(head: Pen, inner: Pen, pen: Pen) -> Pen:
     """The head's pen, drawing where `inner` (cut out of `pen`) draws."""
     shift = (inner.at[0] - pen.at[0], inner.at[1] - pen.at[1])
-    return Pen(inner.canvas, (head.at[0] + shift[0], head.at[1] + shift[1]), head.scale, head.tilt, head.turn, head.nod)
+    return replace(head, canvas=inner.canvas, at=(head.at[0] + shift[0], head.at[1] + shift[1]))
 
 
 def torso(low_neck: float, shoulder: float) -> np.ndarray:

@@ -36,13 +36,15 @@ def ears(pen: Pen, one: Character) -> None:
         pen.fill(spline([(side * x, y) for x, y in inner]), skin_shade(one), depth=0.6)
 
 
-def skull(pen: Pen, one: Character, fringe: np.ndarray) -> None:
-    """The bare face; `fringe` is the outline of the front hair, whose shadow falls on the forehead."""
-    outline = face_outline(one)
-    pen.fill(outline, one.skin, skin_line(one), 0.028)
-    with pen.within(outline) as inner:
+def skull(pen: Pen, one: Character, fringe: np.ndarray, outline: np.ndarray | None = None) -> None:
+    """The bare face; `fringe` is the outline of the front hair, whose shadow falls on the forehead. An `outline` that
+    is given is flat: it lies in the picture as it is, however the head is turned."""
+    depth = 1.0 if outline is None else 0.0
+    outline = face_outline(one) if outline is None else outline
+    pen.fill(outline, one.skin, skin_line(one), 0.028, depth)
+    with pen.within(outline, depth) as inner:
         inner.fill(np.add(fringe, (0.03, 0.13)), skin_shade(one))
-        for side in (-1, 1):
+        for side in pen.sides:
             inner.glow(side * 0.6, 0.62, 0.3, 0.17, (250, 112, 112), 0.62 * one.blush)
 
 
@@ -92,7 +94,7 @@ def brows(pen: Pen, one: Character, alpha: float) -> None:
     }.get(one.expression, (0.0, 0.0, 0.0))
     colour = mix(times(one.hair_rgb, (0.45, 0.4, 0.45)), (80, 50, 50), 0.3)
     y = EYE_Y - one.eye_height - 0.2 + lift
-    for side in (-1, 1):
+    for side in pen.sides:
         line = [(0.24, y + 0.01 + inner), (0.46, y - 0.06 + (inner + outer) / 3), (0.74, y + 0.03 + outer)]
         pen.stroke([(side * px, py) for px, py in line], (0.024, 0.05, 0.042, 0.008), colour, alpha)
 
@@ -185,14 +187,14 @@ def is_closed(one: Character, side: int) -> bool:
 
 
 def eyes(pen: Pen, one: Character) -> None:
-    for side in (-1, 1):
+    for side in pen.sides:
         (closed_eye if is_closed(one, side) else eye)(pen, one, side)
 
 
 def through_hair(pen: Pen, one: Character) -> None:
     """Brows and lashes show faintly through the fringe, as is the custom: the look is never lost."""
     brows(pen, one, 0.5)
-    for side in (-1, 1):
+    for side in pen.sides:
         if not is_closed(one, side):
             upper_lash(pen, one, eye_units(one, side), 0.34)
 
@@ -201,7 +203,7 @@ def glasses(pen: Pen, one: Character) -> None:
     if not one.glasses:
         return
     frame = mix(one.accent, (40, 32, 44), 0.7)
-    for side in (-1, 1):
+    for side in pen.sides:
         x, y, rx, ry = side * 0.49, EYE_Y + 0.06, 0.38, 0.36
         if one.glasses == "round":
             rim = ellipse(x, y, rx, rx)

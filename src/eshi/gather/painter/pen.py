@@ -140,6 +140,7 @@ class Pen:
     tilt: float = 0.0  # degrees, clockwise
     turn: float = 0.0  # sines of the angles
     nod: float = 0.0
+    sides = (-1, 1)  # of the face that show
 
     def place(self, shape: Shape, depth: float = 1.0) -> np.ndarray:
         p = np.asarray(shape, np.float64)
