@@ -18,8 +18,10 @@ from eshi.recipe import Recipe
 from eshi.training.loop import train
 
 pytest.register_assert_rewrite("collected")
-# A shell starts background jobs with Ctrl-C switched off, and what they start inherits that.
+# A shell starts background jobs with Ctrl-C switched off, nohup what a closed terminal sends; both are inherited.
 signal.signal(signal.SIGINT, signal.default_int_handler)
+if hasattr(signal, "SIGHUP"):
+    signal.signal(signal.SIGHUP, signal.SIG_DFL)
 # Two are no faster with networks this small, and far slower beside a busy program.
 torch.set_num_threads(1)
 threadpool_limits(1, "blas")
