@@ -19,7 +19,7 @@ ORDER = """
 ground      errors cores figures files progress interrupt notation schema registry image sheet
 recipe
 gather      workers painter.pen painter.character painter.head painter.hair painter.ornaments painter.clothes
-             painter.backdrop painter.compose painter.pose painter.worn painter.figure painter.medium
+             painter.backdrop painter.pose painter.worn painter.figure painter.compose painter.medium
              painter.scenes painter.folder painter album verdicts catalogue finders finders.*
              finders.evaluate sites credits measure colours duplicates arrivals leash hearing collect crop clean survey
              attributes tagger label faceset

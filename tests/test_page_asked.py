@@ -98,7 +98,7 @@ def test_history_links_and_gallery_know_what_was_asked(asked: Tab) -> None:
     asked.wait(f"location.href === '{link}'")
 
 
-@pytest.mark.parametrize("words", ["9", "0.1", "0.0", "x", "-1", "1.5"])
+@pytest.mark.parametrize("words", ["9", "0.1", "0.0", "x", "-1", "1.5", "", "1e0"])
 def test_words_that_are_none_are_refused(asked: Tab, words: str) -> None:
     address = asked.js("location.hash")
     asked.js(f"location.hash = '{address}.{words}'")

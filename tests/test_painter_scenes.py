@@ -10,11 +10,12 @@ import pytest
 
 from eshi.gather.painter import backdrop, face, paint, picture, scene
 from eshi.gather.painter.character import Character, character
+from eshi.gather.painter.compose import finer
 from eshi.gather.painter.figure import figure
 from eshi.gather.painter.medium import MEDIA
 from eshi.gather.painter.pen import Pen
 from eshi.gather.painter.pose import BEFORE, BUILDS, HATS, Pose
-from eshi.gather.painter.scenes import describe_scene, finer, plan_scene, posed_box
+from eshi.gather.painter.scenes import describe_scene, plan_scene, posed_box
 from eshi.ground.errors import EshiError
 from eshi.ground.image import Pixels
 

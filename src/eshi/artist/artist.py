@@ -109,6 +109,12 @@ class Artist:
         far: Tensor = G.words(words)[0].cpu()
         return far
 
+    @property
+    def ways(self) -> dict[str, Tensor]:
+        """hair=pink and so on -> (latent,), what is added to a latent."""
+        pairs = [(attribute, value) for attribute, values in self.attributes.items() for value in values]
+        return {f"{attribute}={value}": self.toward({attribute: value}) for attribute, value in pairs}
+
     def wishing(self, z: Tensor) -> Tensor:
         """Latents that show what this artist is asked for."""
         z = z if self.bend is None else self.bend(z)

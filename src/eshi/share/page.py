@@ -33,8 +33,8 @@ from eshi.share.plan import Plan, compiled
 SUFFIX = ".html"
 BROWSER = Path(__file__).parent / "browser"
 SCRIPTS = (  # each uses those before it
-    "store", "words", "numbers", "latent", "wish", "painter", "picture", "gif", "film", "colour", "face", "asking",
-    "stage", "grid", "wall", "pick", "shape", "blend", "gallery", "about", "main",
+    "store", "words", "numbers", "latent", "wish", "painter", "picture", "gif", "film", "colour", "face",
+    "stage", "grid", "wall", "pick", "shape", "asking", "blend", "gallery", "about", "main",
 )  # fmt: skip
 CHECKED = 32  # latents that must look as torch draws them before the page is written
 WITHIN = {16: 2.0, 8: 4.0}  # levels of 255: the largest difference at 16 bits, the mean at 8
@@ -128,16 +128,12 @@ def named(artist: Artist) -> dict[str, Any]:
 
 def words(artist: Artist) -> list[dict[str, Any]]:
     """What can be asked for: how each word moves a latent, and the colour that it names, where it names one."""
-    return [
-        {
-            "attribute": attribute,
-            "value": value,
-            "vector": rows(artist.toward({attribute: value}).numpy()),
-            "colour": COLOURED_WORDS.get(value),
-        }
-        for attribute, values in artist.attributes.items()
-        for value in values
-    ]
+    found = []
+    for word, way in artist.ways.items():
+        attribute, _, value = word.partition("=")
+        colour = COLOURED_WORDS.get(value)
+        found.append({"attribute": attribute, "value": value, "vector": rows(way.numpy()), "colour": colour})
+    return found
 
 
 def hue(rgb: tuple[int, int, int]) -> tuple[bool, float]:

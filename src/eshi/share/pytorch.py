@@ -46,8 +46,7 @@ def write(artist: Artist, out: Path, only_g: bool = False) -> str:
             said = f"netG; D is left out, which is not built as the well-known example: {error}"
         artist.engine.place(D)
     if artist.attributes:
-        pairs = [(attribute, value) for attribute, values in artist.attributes.items() for value in values]
-        state["words"] = {f"{attribute}={value}": artist.toward({attribute: value}) for attribute, value in pairs}
+        state["words"] = artist.ways
         said += ", and words: what to add to a latent"
     told = {"images": artist.images, "shared": facts(artist).as_dict()}
     state["eshi"] = checkpoint.exporting(artist.recipe, told)[1][checkpoint.FACTS]
@@ -89,10 +88,7 @@ def normed(row: list[nn.Module], kinds: tuple[type[nn.Module], type[nn.Module]],
 
 
 def leaves(network: nn.Module) -> Iterator[nn.Module]:
+    asked = getattr(network, "words", None)
     for layer in network.modules():
-        if (
-            not list(layer.children())
-            and not isinstance(layer, SILENT)
-            and layer is not getattr(network, "words", None)
-        ):
+        if not list(layer.children()) and not isinstance(layer, SILENT) and layer is not asked:
             yield layer

@@ -146,17 +146,16 @@ def sweep(
 ) -> Answer:
     """one coordinate at a time moved over its range, a row each; dims=3,12 or auto, or hair: through all its values"""
     run_of(studio, at)
-    from eshi.explore import sweep
-    from eshi.explore.sweep import values
+    from eshi.explore import sweep, values
 
     with studio.artist(at, asked) as who:
-        point = points(seed)[:1]
+        point: list[Any] = points(seed)[:1]
         if dims in who.attributes:
-            every = values(who, dims, list(point))
+            every = values(who, dims, point)
             told = {"attribute": dims, "values": every.values, "kind": "image/png"}
             return bundle(told, pngs(every.images[0, 1:]))
         chosen: Any = "auto" if dims == "auto" else [int(p) for p in points(dims) if p.isdecimal()][:16]
-        found = sweep(who, chosen, list(point), steps, rows)
+        found = sweep(who, chosen, point, steps, rows)
     facts = {
         "dims": found.dims,
         "labels": found.labels,

@@ -1,13 +1,16 @@
 """One picture or one face: who, where in the frame, and drawn from back to front."""
 
+from dataclasses import replace
 from typing import Any
 
 import cv2
 import numpy as np
 
-from eshi.gather.painter import backdrop, clothes, hair, head, ornaments
+from eshi.gather.painter import backdrop
 from eshi.gather.painter.character import Character, character
+from eshi.gather.painter.figure import posed
 from eshi.gather.painter.pen import Pen
+from eshi.gather.painter.pose import STRAIGHT
 from eshi.ground.image import Pixels
 
 # Left, top, right, bottom of a face in head units: from the middle of the fringe to below the chin, as wide as the
@@ -16,28 +19,6 @@ BOX = (-1.3, -0.8, 1.3, 1.58)
 FACE_MARGIN = 1.35  # a crop's side over the box's: hair and chin are inside
 FINE = 900  # px: the longer side while drawing
 NOTHING = np.zeros((1, 1, 3), np.uint8)
-
-
-def draw(one: Character, rng: np.random.Generator, pen: Pen) -> None:
-    """From back to front."""
-    outline, locks = hair.front_outline(one, rng)
-    body = Pen(pen.canvas, pen.at, pen.scale, pen.tilt * 0.3)
-    joint = [(0.0, 0.9)]  # where the head turns on the neck
-    shift = (pen.place(joint, 0) - body.place(joint, 0))[0]
-    body.at = (pen.at[0] + float(shift[0]), pen.at[1] + float(shift[1]))
-    hair.back(pen, one, rng)
-    clothes.neck(body, one, pen)
-    clothes.clothes(body, one)
-    head.ears(pen, one)
-    head.skull(pen, one, outline)
-    head.nose(pen, one)
-    head.mouth(pen, one)
-    head.eyes(pen, one)
-    head.glasses(pen, one)
-    hair.over_shoulders(pen, one, rng)
-    hair.front(pen, one, rng, outline, locks)
-    head.through_hair(pen, one)
-    ornaments.ornaments(pen, one)
 
 
 def face_box(pen: Pen) -> tuple[float, float, float, float]:
@@ -52,8 +33,12 @@ def render(one: Character, shape: np.random.Generator, size: tuple[int, int], pe
     fine = float(np.clip(FINE / max(size), 1, 3 if max(size) < 96 else 2))
     width, height = round(size[0] * fine), round(size[1] * fine)
     canvas = backdrop.backdrop(one.backdrop, height, width, shape)
-    draw(one, shape, Pen(canvas, (pen.at[0] * fine, pen.at[1] * fine), pen.scale * fine, pen.tilt, pen.turn, pen.nod))
+    posed(one, STRAIGHT, shape, finer(pen, canvas, fine))
     return cv2.resize(canvas, size, interpolation=cv2.INTER_AREA) if fine != 1 else canvas
+
+
+def finer(pen: Pen, canvas: Pixels, fine: float) -> Pen:
+    return replace(pen, canvas=canvas, at=(pen.at[0] * fine, pen.at[1] * fine), scale=pen.scale * fine)
 
 
 def describe(one: Character, pen: Pen, size: tuple[int, int], seed: int, number: int) -> dict[str, Any]:

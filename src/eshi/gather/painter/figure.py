@@ -27,7 +27,11 @@ def body_pen(pen: Pen, held: Pose) -> Pen:
 
 
 def figure(one: Character, held: Pose, rng: np.random.Generator, pen: Pen) -> None:
-    one, pen = built(one, held), held_pen(pen, held)
+    posed(built(one, held), held, rng, held_pen(pen, held))
+
+
+def posed(one: Character, held: Pose, rng: np.random.Generator, pen: Pen) -> None:
+    """From back to front, with the pen of a head that is held so."""
     body = body_pen(pen, held)
     outline, locks = hair.front_outline(one, rng)
     hair.back(pen, one, rng)
@@ -42,7 +46,7 @@ def figure(one: Character, held: Pose, rng: np.random.Generator, pen: Pen) -> No
 
 
 def face(
-    one: Character, held: Pose, rng: np.random.Generator, pen: Turned, outline: np.ndarray, locks: list[hair.Lock]
+    one: Character, held: Pose, rng: np.random.Generator, pen: Pen, outline: np.ndarray, locks: list[hair.Lock]
 ) -> None:
     way = math.copysign(1, held.yaw)
     head.ears(pen, one)

@@ -3,7 +3,7 @@
 import json
 from functools import partial
 from pathlib import Path
-from typing import Literal
+from typing import Literal, get_args
 
 from eshi.gather.painter.compose import describe_face, describe_picture, face, picture
 from eshi.gather.painter.scenes import describe_scene, scene
@@ -22,7 +22,7 @@ SMALLEST, LARGEST = 16, 1024  # px, of a face
 
 
 def paint(
-    folder: Path, count: int, seed: int, faces: int | None = None, workers: int | None = None, kind: Kind | None = None
+    folder: Path, count: int, seed: int, faces: int | None = None, workers: int | None = None, kind: Kind = "portraits"
 ) -> Path:
     """Draws pictures 0..count-1 of `seed` into `folder`: portraits of one face, unless scenes with up to six heads in
     many poses are wanted; `faces` is the side of square faces, drawn instead."""
@@ -32,8 +32,7 @@ def paint(
         raise EshiError(f"the seed {seed} is negative", "give a seed of 0 or more")
     if faces is not None and not SMALLEST <= faces <= LARGEST:
         raise EshiError(f"cannot paint faces of {faces} px", f"give a size of {SMALLEST} to {LARGEST}")
-    kind = kind or "portraits"
-    if kind not in ("portraits", "scenes"):
+    if kind not in get_args(Kind):
         raise EshiError(f"there is no kind {kind} of pictures", "portraits or scenes")
     if faces is not None and kind != "portraits":
         raise EshiError(f"{kind} are no square faces", f"leave out the size of faces, or the kind {kind}")
@@ -72,18 +71,15 @@ def plan(folder: Path, count: int, seed: int, faces: int | None, kind: Kind) -> 
 
 
 def line(number: int, seed: int, faces: int | None, kind: Kind) -> str:
-    if kind == "scenes":
-        facts = describe_scene(number, seed)
+    if faces:
+        facts = describe_face(number, seed, faces)
     else:
-        facts = describe_face(number, seed, faces) if faces else describe_picture(number, seed)
+        facts = (describe_scene if kind == "scenes" else describe_picture)(number, seed)
     return json.dumps({"file": name_of(number, faces)} | facts)
 
 
 def draw(numbers: list[int], folder: Path, seed: int, faces: int | None, kind: Kind) -> int:
     for number in numbers:
-        if kind == "scenes":
-            pixels = scene(number, seed)[0]
-        else:
-            pixels = face(number, seed, faces)[0] if faces else picture(number, seed)[0]
+        pixels, _ = face(number, seed, faces) if faces else (scene if kind == "scenes" else picture)(number, seed)
         image.save(pixels, folder / name_of(number, faces))
     return len(numbers)

@@ -8,6 +8,7 @@ import numpy as np
 from eshi.ground.image import Pixels
 
 Grey = np.ndarray  # (H, W) float32, 0 black to 255 white
+Mask = np.ndarray  # (H, W) bool
 
 
 def contours(grey: Pixels, thin: float, rng: np.random.Generator) -> Grey:
@@ -30,17 +31,24 @@ def on_paper(drawn: Grey, rng: np.random.Generator) -> Pixels:
     return np.clip(drawn[..., None] / 255 * paper, 0, 255).astype(np.uint8)
 
 
+def inked(
+    grey: Pixels, fine: int, light: Mask, dense: Mask, left: tuple[float, float], rng: np.random.Generator
+) -> Pixels:
+    """Contours, a pattern for shade and one for dark. Of the paper the patterns leave `left[0]`, black `left[1]`."""
+    drawn, (black, dark, shaded) = contours(grey, max(grey.shape) / fine, rng), levels(grey, rng)
+    drawn[(grey < shaded) & light] *= left[0]
+    drawn[(grey < dark) & dense] *= left[0]
+    drawn[grey < black] *= left[1]
+    return on_paper(drawn, rng)
+
+
 def screentone(image: Pixels, rng: np.random.Generator) -> Pixels:
     """A page of a manga."""
     grey = cv2.cvtColor(image, cv2.COLOR_RGB2GRAY)
     rows, columns = np.mgrid[: grey.shape[0], : grey.shape[1]].astype(np.float32)
     step = max(grey.shape) / float(rng.uniform(90, 170))
     dots = np.cos((rows + columns) * np.pi / step) + np.cos((rows - columns) * np.pi / step)  # -2 to 2
-    drawn, (black, dark, shaded) = contours(grey, max(grey.shape) / 900, rng), levels(grey, rng)
-    drawn[(grey < shaded) & (dots > 1.0)] *= 0.25
-    drawn[(grey < dark) & (dots > 0.0)] *= 0.25
-    drawn[grey < black] *= 0.1
-    return on_paper(drawn, rng)
+    return inked(grey, 900, dots > 1.0, dots > 0.0, (0.25, 0.1), rng)
 
 
 def hatching(image: Pixels, rng: np.random.Generator) -> Pixels:
@@ -50,11 +58,7 @@ def hatching(image: Pixels, rng: np.random.Generator) -> Pixels:
     sway = cv2.resize(rng.normal(0, 0.5, (12, 12)).astype(np.float32), size, interpolation=cv2.INTER_CUBIC)
     one = np.cos((rows + 0.6 * columns) * 2 * np.pi / step + 2 * sway)
     other = np.cos((rows - 0.9 * columns) * 2 * np.pi / step - 2 * sway)
-    drawn, (black, dark, shaded) = contours(grey, max(grey.shape) / 1000, rng), levels(grey, rng)
-    drawn[(grey < shaded) & (one > 0.55)] *= 0.35
-    drawn[(grey < dark) & (other > 0.4)] *= 0.35
-    drawn[grey < black] *= 0.2
-    return on_paper(drawn, rng)
+    return inked(grey, 1000, one > 0.55, other > 0.4, (0.35, 0.2), rng)
 
 
 def pencil(image: Pixels, rng: np.random.Generator) -> Pixels:

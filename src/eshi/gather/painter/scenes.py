@@ -8,7 +8,7 @@ import numpy as np
 
 from eshi.gather.painter import backdrop
 from eshi.gather.painter.character import ACCENT, BACKDROPS, CLOTH, Character, character, choose, pick
-from eshi.gather.painter.compose import BOX, FINE, NOTHING, describe
+from eshi.gather.painter.compose import BOX, FINE, NOTHING, describe, finer
 from eshi.gather.painter.figure import animal, body_pen, figure, held_pen
 from eshi.gather.painter.medium import MEDIA
 from eshi.gather.painter.pen import Pen
@@ -119,10 +119,6 @@ def draw_scene(plan: Scene, number: int, seed: int) -> Pixels:
     drawn_with = MEDIA[plan.medium]
     canvas = drawn_with(canvas, strokes) if drawn_with else canvas
     return cv2.resize(canvas, plan.size, interpolation=cv2.INTER_AREA) if fine != 1 else canvas
-
-
-def finer(pen: Pen, canvas: Pixels, fine: float) -> Pen:
-    return replace(pen, canvas=canvas, at=(pen.at[0] * fine, pen.at[1] * fine), scale=pen.scale * fine)
 
 
 def inside(box: Box, size: tuple[int, int]) -> list[float]:

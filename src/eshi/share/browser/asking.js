@@ -13,7 +13,7 @@ const Asking = (() => {
 
   function choice(attribute, place, swatch) {
     const told = place === null ? say('any') : say(words[place].value);
-    const made = Object.assign(document.createElement('button'), { type: 'button', className: swatch ? 'swatch' : 'word', title: told });
+    const made = Shape.element('button', { type: 'button', className: swatch ? 'swatch' : 'word', title: told });
     made.dataset.word = `${attribute}=${place === null ? '' : words[place].value}`;
     made.setAttribute('aria-label', `${say(attribute)}: ${told}`);
     if (swatch) made.style.setProperty('--own', words[place].colour);
@@ -24,12 +24,10 @@ const Asking = (() => {
 
   function row(attribute, places) {
     const swatches = places.every(i => words[i].colour);
-    const group = Object.assign(document.createElement('div'), { className: 'words' });
-    const label = Object.assign(document.createElement('span'), { textContent: say(attribute) });
+    const choices = [null, ...places].map(place => ({ place, button: choice(attribute, place, swatches && place !== null) }));
+    const group = Shape.element('div', { className: 'words' }, Shape.element('span', { say: say(attribute) }), ...choices.map(one => one.button));
     group.setAttribute('role', 'group');
     group.setAttribute('aria-label', say(attribute));
-    const choices = [null, ...places].map(place => ({ place, button: choice(attribute, place, swatches && place !== null) }));
-    group.append(label, ...choices.map(one => one.button));
     Face.listen(() => {
       const now = places.find(i => Face.asked().includes(i)) ?? null;
       for (const { place, button } of choices) button.setAttribute('aria-pressed', place === now);

@@ -12,8 +12,9 @@ const Wish = (() => {
 
   // null where these are no places of words, or two are of one attribute.
   function read(found) {
-    const asked = Array.isArray(found) ? found.map(Number) : [];
-    const fits = asked.every(i => Object.hasOwn(words, i)) && new Set(asked.map(i => words[i].attribute)).size === asked.length;
+    const told = Array.isArray(found) ? found : [];
+    const asked = told.map(Number);
+    const fits = told.every(i => /^\d+$/.test(i) && Object.hasOwn(words, Number(i))) && new Set(asked.map(i => words[i].attribute)).size === asked.length;
     return fits ? asked : null;
   }
 
