@@ -241,6 +241,9 @@ def test_a_wish_that_it_has_not_learned_names_those_it_has(asked_run: Path, thin
     with pytest.raises(EshiError, match="knows no hair=green") as raised:
         eshi.draw(asked_run, labels={"hair": "green"})
     assert "it knows blue, red" in raised.value.hint
+    with pytest.raises(EshiError, match="has no directions yet") as raised:
+        eshi.draw(asked_run, labels={"hat": "yes"})
+    assert "it has learned hair; for anything else first: eshi directions" in raised.value.hint
     with pytest.raises(EshiError, match="not of the form what=value"):
         eshi.draw(asked_run, labels=["hair"])
     with pytest.raises(EshiError, match="learned without labels"):

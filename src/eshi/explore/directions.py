@@ -251,7 +251,8 @@ def saved(who: Artist) -> Directions:
     try:
         found = read(points.contents(file))
     except FileNotFoundError:
-        raise EshiError(f"{who.home} has no directions yet", f"first: {again}") from None
+        learned = f"it has learned {', '.join(who.attributes)}; for anything else " if who.attributes else ""
+        raise EshiError(f"{who.home} has no directions yet", f"{learned}first: {again}") from None
     except Exception as error:  # numpy raises whatever broken bytes make it stumble over
         raise EshiError(f"cannot read {file}: {points.reason(error)}", f"find them anew: {again}", 1) from error
     if found.vectors.shape[1] != who.G.latent:
