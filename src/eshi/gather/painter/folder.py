@@ -22,7 +22,7 @@ SMALLEST, LARGEST = 16, 1024  # px, of a face
 
 
 def paint(
-    folder: Path, count: int, seed: int, faces: int | None = None, workers: int | None = None, kind: Kind = "portraits"
+    folder: Path, count: int, seed: int, faces: int | None = None, workers: int | None = None, kind: Kind | None = None
 ) -> Path:
     """Draws pictures 0..count-1 of `seed` into `folder`: portraits of one face, unless scenes with up to six heads in
     many poses are wanted; `faces` is the side of square faces, drawn instead."""
@@ -32,6 +32,7 @@ def paint(
         raise EshiError(f"the seed {seed} is negative", "give a seed of 0 or more")
     if faces is not None and not SMALLEST <= faces <= LARGEST:
         raise EshiError(f"cannot paint faces of {faces} px", f"give a size of {SMALLEST} to {LARGEST}")
+    kind = kind or "portraits"  # the verb's default
     if kind not in get_args(Kind):
         raise EshiError(f"there is no kind {kind} of pictures", "portraits or scenes")
     if faces is not None and kind != "portraits":
