@@ -14,14 +14,16 @@ from eshi.ground.errors import EshiError
 from eshi.ground.figures import printable
 from eshi.verbs.verb import plain
 
-__all__ = ["COMMANDS", "run"]
+__all__ = ["COMMANDS", "SPINS", "run"]
+
+SPINS = "20000"  # of libgomp's threads
 
 
 def run(words: list[str]) -> int:
     """The exit code: 0, 2 for the user's input, 1 for the world, 130 after Ctrl-C."""
     # libgomp's threads spin while they wait for one another; beside another busy program that made training up to 25
     # times slower (docs/LOG.md). So they spin shortly, then sleep. It is read once, when torch is loaded.
-    os.environ.setdefault("GOMP_SPINCOUNT", "20000")
+    os.environ.setdefault("GOMP_SPINCOUNT", SPINS)
     open_streams()
     quiet = progress.quiet
     try:

@@ -8,9 +8,12 @@ GROUPS = Path("/proc/self/cgroup")
 ROOT = Path("/sys/fs/cgroup")
 
 
+def bound() -> list[int]:
+    return sorted(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else list(range(os.cpu_count() or 1))
+
+
 def cores() -> int:
-    bound = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    return max(1, math.ceil(min(bound, quota())))
+    return max(1, math.ceil(min(len(bound()), quota())))
 
 
 def quota(groups: Path = GROUPS, root: Path = ROOT) -> float:

@@ -112,7 +112,8 @@ class Course:
             train=len(self.faces), held_out=len(self.faces.held_out), **({"from": self.begun} if self.begun else {}),
             **({"labels": labels} if labels else {}),
         )  # fmt: skip
-        self.watch = Watch(self.recipe, self.faces, self.engine, rows)
+        with self.who.turn:
+            self.watch = Watch(self.recipe, self.faces, self.engine, rows)
         if stopped and self.recipe.guard.action == "rollback":
             self.go_back({key: stopped[key] for key in ("state", "why", "evidence", "try") if key in stopped})
         elif self.unheeded(rows):
@@ -193,12 +194,15 @@ class Course:
     def sheet(self) -> None:
         """The same latents each time."""
         if self.sheet_of != self.step:
-            self.run.sheet(render(self.who.G_ema, self.fixed), f"{self.images:09}", self.images)
+            with self.who.turn:
+                drawn = render(self.who.G_ema, self.fixed)
+            self.run.sheet(drawn, f"{self.images:09}", self.images)
             self.sheet_of = self.step
 
     def judge(self) -> None:
         """Score what is drawn, keep the best, and do what the recipe says where the run is dying."""
-        verdict = self.watch.look(self.step, self.who.G_ema, self.who.G, self.who.D)
+        with self.who.turn:
+            verdict = self.watch.look(self.step, self.who.G_ema, self.who.G, self.who.D)
         self.run.log(verdict.row)
         if verdict.best:
             self.save()

@@ -21,7 +21,8 @@ def learn(recipe: Recipe, engine: Engine, who: Pupils, faces: FaceSet, step: int
     """One step, by all shards where there are some. What came out is returned, detached."""
     seed_everything(recipe.seed, step + 1)  # 0 made the weights
     if (team := who.team) is None:
-        return turns(recipe, engine, who, faces, step)
+        with who.turn:
+            return turns(recipe, engine, who, faces, step)
     who.agree(step)
 
     def work(place: int) -> Terms:

@@ -2,6 +2,7 @@
 
 import copy
 import io
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -19,6 +20,7 @@ from eshi.run import checkpoint
 from eshi.run.checkpoint import SLOWER
 from eshi.training.ranks import Ranks
 from eshi.training.team import Descent, Team, noted, twin
+from eshi.training.turn import Turn
 
 
 @dataclass
@@ -57,6 +59,7 @@ class Pupils:
     G_ema: Generator
     opt_G: Any
     teachers: list[Teacher]
+    turn: AbstractContextManager[Any] = field(default_factory=nullcontext)  # to use all cores
     team: Team | None = None
     twins: "list[Pupils]" = field(default_factory=list)  # of a team, one a shard here
     part: tuple[int, int] = (0, 1)  # which of how many twins
@@ -134,6 +137,8 @@ def pupils(recipe: Recipe, engine: Engine, ranks: Ranks | None = None) -> Pupils
         shards = ranks.size if ranks else 1
     if ranks or shards > 1:
         who.share(Team(shards, recipe.batch, ranks, engine.device))
+    else:
+        who.turn = Turn(engine.device)
     return who
 
 
