@@ -97,7 +97,11 @@ def speed(px: int, faces: Path, engine: Engine, width: int, seconds: float, roun
     chosen = recipe.load("dcgan-64", sets)
     shown = faceset(faces, (px, px), holdout=0)
     engine.hold(shown)
-    ways = {"plain": plain(chosen, faces, engine.device), "eshi": ours(chosen, shown, engine)}
+    anew = recipe.parse(chosen.as_dict(), ["engine.graphs=false"])
+    ways = {
+        "plain": plain(chosen, faces, engine.device), "eshi": ours(chosen, shown, engine),
+        "without graphs": ours(anew, shown, engine),
+    }  # fmt: skip
     with FlopCounterMode(display=False) as counted:
         next(ways["eshi"])
     rates: dict[str, list[float]] = {way: [] for way in ways}
@@ -108,9 +112,21 @@ def speed(px: int, faces: Path, engine: Engine, width: int, seconds: float, roun
     flop = counted.get_total_flops() / chosen.batch
     return {
         "px": px, "width": width, "batch": chosen.batch, "plain": found["plain"], "eshi": found["eshi"],
+        "without graphs": found["without graphs"],
         "ratio": found["eshi"] / found["plain"], "share": found["eshi"] * flop / matrix(engine),
         "megabytes": engine.memory(),
     }  # fmt: skip
+
+
+def difference(faces: Path, engine: Engine, steps: int = 30) -> dict[str, float]:
+    """How far losses of recorded steps are from those of steps made anew: the largest in each third of the steps."""
+    lines = []
+    for graphs in (True, False):
+        chosen = recipe.load("eshi-64", [f"engine.graphs={str(graphs).lower()}", "engine.shards=1"])
+        who, shown = pupils(chosen, engine), faceset(faces, (64, 64), holdout=0)
+        lines.append([float(learn(chosen, engine, who, shown, step)["loss_g"]) for step in range(steps)])
+    far = [abs(a - b) for a, b in zip(*lines, strict=True)]
+    return {f"to step {end}": max(far[end - steps // 3 : end]) for end in range(steps // 3, steps + 1, steps // 3)}
 
 
 def quality(faces: Path, folder: Path, device: str, length: str) -> dict[str, Any]:
@@ -138,6 +154,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         faces = paint(Path(folder) / "faces", a.pictures, seed=0, faces=128)
         found["speed"] = [speed(px, faces, engine, a.width, a.seconds, a.rounds) for px in (64, 128)]
+        found["loss_g, graphs against none"] = difference(faces, engine)
         found["quality"] = quality(faces, Path(folder) / "run", engine.device.type, a.length)
     a.out.mkdir(parents=True, exist_ok=True)
     (a.out / "gpu.json").write_text(json.dumps(found, indent=1, default=str))
@@ -148,15 +165,18 @@ def main() -> None:
 def table(found: dict[str, Any]) -> str:
     lines = [
         f"{found['machine']}, torch {found['torch']}; tests {found['tests']}", "",
-        "| px | width | plain, images/s | eshi | ratio | of the matrix rate | MB |", "|---|---|---|---|---|---|---|",
+        "| px | width | plain, images/s | eshi | no graphs | ratio | of the matrix rate | MB |",
+        "|---|---|---|---|---|---|---|---|",
     ]  # fmt: skip
     lines += [
-        f"| {s['px']} | {s['width']} | {s['plain']:,.0f} | {s['eshi']:,.0f} | {s['ratio']:.1f} | {s['share']:.0%} "
-        f"| {s['megabytes']:,.0f} |"
+        f"| {s['px']} | {s['width']} | {s['plain']:,.0f} | {s['eshi']:,.0f} | {s['without graphs']:,.0f} "
+        f"| {s['ratio']:.1f} | {s['share']:.0%} | {s['megabytes']:,.0f} |"
         for s in found["speed"]
     ]
     q = found["quality"]
     scores = ", ".join(f"{key} {value:.3g}" for key, value in q.items() if isinstance(value, float))
+    far = ", ".join(f"{end} {value:.2g}" for end, value in found["loss_g, graphs against none"].items())
+    lines += ["", f"loss_g with graphs against none, the largest difference: {far}"]
     return "\n".join([*lines, "", f"{q['recipe']}, {q['length']}: {scores}", ""])
 
 

@@ -28,7 +28,7 @@ run         tensorfile checkpoint logbook folder shipped
 artist      points artist
 judging     metrics features judge witness obedience guard watch compare
 pages       page curves chart lapse origin headline faces labels run
-training    losses augment ranks team turn pupils said learn start course loop
+training    losses augment ranks team turn recorder pupils piece said learn start course loop
 explore     film features measures expression directions edit wish *
 share       facts wire model safetensors onnx memory foreign intake plan packed * export
 verbs       verb gallery * demo

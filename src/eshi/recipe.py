@@ -83,6 +83,8 @@ class Engine:
     device: Free[Literal["auto", "cpu", "cuda", "mps", "xpu"]] = "auto"
     precision: Literal["auto", "fp32", "bf16"] = "auto"  # part of what is learned: bf16 rounds otherwise
     shards: Literal["auto"] | Annotated[int, Range(1, 64)] = "auto"  # of a batch, a core each: see docs/speed.md
+    parts: Annotated[int, Range(1, 1024)] = 1  # of a batch that does not fit into memory, one after another
+    graphs: Free[bool] = True  # NVIDIA GPUs: a step is recorded and played back
 
 
 @dataclass

@@ -36,8 +36,9 @@ class Engine:
     held: "tuple[str, Tensor] | None" = None  # the faces that lie on the device: their names, and all of them
 
     def autocast(self) -> AbstractContextManager[Any]:
-        """Without a memory of cast weights among shards: it is one for all threads, and any of them empties it."""
-        bf16, alone = self.precision == "bf16", HERE.shard is None
+        """Without a memory of cast weights among shards: it is one for all threads, and any of them empties it. Nor on
+        NVIDIA GPUs, where a recorded step would keep using what was cast before."""
+        bf16, alone = self.precision == "bf16", HERE.shard is None and self.device.type != "cuda"
         return torch.autocast(self.device.type, torch.bfloat16, enabled=bf16, cache_enabled=alone)
 
     def place(self, network: N) -> N:

@@ -243,7 +243,7 @@ class Course:
             raise EshiError(f"{self.run.folder} has no best.pt to roll back to", "begin anew with -o", 1)
         for name, part in self.who.parts().items():
             checkpoint.fill(part, best.get(name), f"{name} in {self.run.folder / 'best.pt'}")
-        self.who.news = True
+        self.who.exchanged()
         self.rollbacks.append(self.images)
         self.who.brake(len(self.rollbacks))
         self.watch.went_back(self.images)

@@ -19,6 +19,7 @@ from eshi.recipe import Recipe, Second
 from eshi.run import checkpoint
 from eshi.run.checkpoint import SLOWER
 from eshi.training.ranks import Ranks
+from eshi.training.recorder import Recorder
 from eshi.training.team import Descent, Team, noted, twin
 from eshi.training.turn import Turn
 
@@ -60,6 +61,7 @@ class Pupils:
     opt_G: Any
     teachers: list[Teacher]
     turn: AbstractContextManager[Any] = field(default_factory=nullcontext)  # to use all cores
+    recorder: Recorder | None = None  # of whole steps, on a GPU
     team: Team | None = None
     twins: "list[Pupils]" = field(default_factory=list)  # of a team, one a shard here
     part: tuple[int, int] = (0, 1)  # which of how many twins
@@ -76,6 +78,22 @@ class Pupils:
         for teacher in self.teachers:
             found |= teacher.named({"D": teacher.D, "opt_D": teacher.opt})
         return found if self.G_ema is self.G else found | {"G_ema": self.G_ema}
+
+    def changes(self) -> list[Tensor]:
+        """All that a step changes, but for the average."""
+        found: list[Tensor] = []
+        for name, part in self.parts().items():
+            if isinstance(part, torch.optim.Optimizer):
+                found += [value for of in part.state.values() for value in of.values() if isinstance(value, Tensor)]
+            elif name != "G_ema":
+                found += part.state_dict().values()
+        return found
+
+    def exchanged(self) -> None:
+        """Other processes, and what was recorded, know nothing of the weights that are here now."""
+        self.news = True
+        if self.recorder:
+            self.recorder.forget()
 
     def share(self, team: Team) -> None:
         """From now on they learn by shards."""
@@ -139,6 +157,8 @@ def pupils(recipe: Recipe, engine: Engine, ranks: Ranks | None = None) -> Pupils
         who.share(Team(shards, recipe.batch, ranks, engine.device))
     else:
         who.turn = Turn(engine.device)
+        if engine.device.type == "cuda" and recipe.engine.graphs and recipe.engine.parts == 1:
+            who.recorder = Recorder(who.changes)
     return who
 
 

@@ -27,6 +27,8 @@ OTHERWISE = 0.95  # of the time is learning; sheets, pages and checkpoints take 
 def in_shards(recipe: Recipe, folder: Path, engine: Engine) -> Recipe:
     """The recipe with the number of its shards: a run keeps the one that it began with, whatever machine it is on."""
     before, shards, world = stored_recipe(folder), recipe.engine.shards, launched()
+    if recipe.engine.parts > 1:
+        return alone(recipe, world)
     if shards == "auto" and before:
         shards = before.engine.shards
     if shards == "auto":
@@ -40,6 +42,17 @@ def in_shards(recipe: Recipe, folder: Path, engine: Engine) -> Recipe:
         hint = f"--nproc-per-node {shards}, or a new run with -o"
         raise EshiError(f"{folder} learns in {shards} shards, which {world} processes cannot share", hint)
     return replace(recipe, engine=replace(recipe.engine, shards=shards))
+
+
+def alone(recipe: Recipe, world: int) -> Recipe:
+    """The recipe of a run that learns from its batches part by part: in one process, in no shards."""
+    parts, shards = recipe.engine.parts, recipe.engine.shards
+    if parts > recipe.batch:
+        raise EshiError(f"a batch of {recipe.batch} cannot be learned in {parts} parts", "larger batches, or fewer")
+    if world > 1 or shards not in ("auto", 1):
+        many = f"{world} processes" if world > 1 else f"{shards} shards"
+        raise EshiError(f"it cannot learn in {parts} parts and {many}", "engine.parts=1, or one process and one shard")
+    return replace(recipe, engine=replace(recipe.engine, shards=1))
 
 
 def with_length(
