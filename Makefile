@@ -31,6 +31,7 @@ dist: $(READY)
 bench: $(READY)
 	$(BIN)/python benchmarks/train_speed.py
 	$(BIN)/python benchmarks/beside.py
+	$(BIN)/python benchmarks/pairs.py
 	$(BIN)/python benchmarks/draw_speed.py
 	$(BIN)/python benchmarks/crop_clean.py $(if $(ESHI_DATA),--cascade $(ESHI_DATA)/lbpcascade_animeface.xml)
 

@@ -25,6 +25,7 @@ from eshi.gather.crop import crop
 from eshi.gather.finders.lbp import fetched
 from eshi.gather.painter import paint
 from eshi.ground import image, progress
+from eshi.ground.errors import EshiError
 
 MEASURED = """
 import resource, sys, time
@@ -164,7 +165,10 @@ def main() -> None:
     print(machine())
     with tempfile.TemporaryDirectory() as place:
         work = Path(place)
-        bench_crop(work, given.pictures, given.cascade or str(fetched()), given.rounds)
+        try:
+            bench_crop(work, given.pictures, given.cascade or str(fetched()), given.rounds)
+        except EshiError as error:  # offline
+            print(f"crop: not measured: {error}")
         paint(work / "seeds", 400, 0, faces=96)
         seeds = [image.decode(path) for path in sorted((work / "seeds").glob("*.png"))]
         for name, count in (("speed", given.faces), ("memory", given.memory)):
