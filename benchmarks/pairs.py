@@ -45,9 +45,8 @@ def main() -> None:
         alone = [seconds(home / f"alone-{i}", **how)[0] for i in range(a.alone)]  # type: ignore[arg-type]
         usual = statistics.median(alone)
         found = [s for i in range(a.pairs) for s in seconds(home / f"{i}-a", home / f"{i}-b", **how)]  # type: ignore[arg-type]
-    print(
-        f"{platform.machine()}, {a.recipe}, {a.images} images; alone {usual:.1f} s ({min(alone):.1f} to {max(alone):.1f})"
-    )
+    print(f"{platform.machine()}, {a.recipe}, {a.images} images")
+    print(f"alone: median {usual:.1f} s ({min(alone):.1f} to {max(alone):.1f})")
     print(f"{len(found)} in pairs: median {statistics.median(found):.1f} s, the slowest {max(found):.1f}", end=" ")
     print(f"({max(found) / usual:.2f} times alone)")
 

@@ -119,6 +119,7 @@ class Recipe:
     about: Free[str] = ""
     size: Side | tuple[Side, Side] = 64  # px; or [width, height]
     images: Free[Length] = "1M"  # the length: 300, 400k, 2.5M or 20epochs
+    begin: Free[Literal["nothing", "painted"]] = "nothing"  # whose weights a new run begins with, unless --from says
     batch: Annotated[int, Range(1, 65_536)] = 128
     seed: Annotated[int, Range(0)] = 0
     d_every: Positive = 1  # D steps every so many batches
