@@ -1,6 +1,7 @@
 """The generator that comes with eshi: it draws with no run in sight, and stands back behind one of its name."""
 
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -12,6 +13,7 @@ import eshi
 from eshi import recipe
 from eshi.cli import run as command
 from eshi.ground.errors import EshiError
+from eshi.recipe import Recipe
 from eshi.run import checkpoint, shipped
 from eshi.run.logbook import log
 from eshi.training.loop import train
@@ -78,6 +80,24 @@ def test_a_new_run_begins_with_it(faces: Path) -> None:
     with pytest.raises(EshiError, match="G of painted does not fit") as raised:
         train(faces, other, "other", start="painted")
     assert state["recipe"]["name"] in raised.value.hint
+
+
+def test_a_recipe_may_begin_with_it(faces: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    sets = ["images=2", "batch=2", "g_adam.lr=0", "judge.every=0", "ema=0", "begin=painted"]
+    still = recipe.parse(shipped.state()["recipe"], sets)
+
+    def begun(of: Recipe, name: str, start: str | None = None) -> tuple[str, str]:
+        folder = train(faces, of, name, start=start)
+        return log(folder)[0].get("from", ""), recipe.load(folder / "recipe.yaml").begin
+
+    assert begun(still, "run") == ("painted (G alone), 150,000 images", "painted")
+    assert begun(still, "anew", "nothing") == ("", "nothing")
+    assert begun(replace(still, images="4"), "anew") == ("", "nothing")  # it goes on, and knows what it began with
+    assert begun(still, "after", "anew") == ("anew, 4 images", "nothing")
+    capsys.readouterr()
+    assert begun(recipe.parse(still.as_dict(), ["generator.width=8"]), "narrow")[0] == ""
+    assert "it begins with nothing: G of painted does not fit" in capsys.readouterr().err
+    assert recipe.load("eshi-64").begin == "painted"
 
 
 def test_16_bits_are_enough() -> None:

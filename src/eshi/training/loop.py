@@ -15,7 +15,7 @@ from eshi.training.learn import learn
 from eshi.training.pupils import pupils
 from eshi.training.ranks import Ranks, company
 from eshi.training.said import with_fade, with_values
-from eshi.training.start import head_start, in_shards, with_length
+from eshi.training.start import begun_with, in_shards, with_beginning, with_length
 
 
 def train(
@@ -50,7 +50,7 @@ def lead(
 ) -> None:  # fmt: skip
     shown = shown_by(recipe, faces)
     engine.hold(shown)
-    recipe = with_values(recipe, folder, shown)
+    recipe = with_values(with_beginning(recipe, folder, start), folder, shown)
     if ranks:
         ranks.tell({"recipe": recipe.as_dict(), "precision": engine.precision, "faces": shown.content})
     recipe = with_fade(with_length(recipe, folder, shown, engine, bool(images), ranks), shown)
@@ -58,7 +58,7 @@ def lead(
         ranks.tell({"do": "fade", "recipe": recipe.as_dict()})
     who = pupils(recipe, engine, ranks)
     with Run(folder, recipe) as run, stoppable() as stop:
-        begun = head_start(who, start) if start and not run.state else ""
+        begun = "" if run.state else begun_with(who, recipe, start)
         course = Course(run, who, shown, engine, begun)
         course.same_faces(faces_changed)
         with course:

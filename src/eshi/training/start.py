@@ -20,6 +20,7 @@ from eshi.training.ranks import Ranks, launched
 
 MEASURED = 6.0  # seconds of learning, after the first steps, that tell the speed
 MOST, LEAST = 8, 32  # shards, and images in one: of fewer, what a shard costs by itself outweighs (docs/LOG.md)
+NOTHING = "nothing"  # in the place of a run to begin with
 WARM = 3  # steps: the first allocate memory
 OTHERWISE = 0.95  # of the time is learning; sheets, pages and checkpoints take the rest, and judging has its own budget
 
@@ -86,6 +87,27 @@ def counted(recipe: Recipe, faces: FaceSet, engine: Engine, ranks: Ranks | None 
     images = max(recipe.batch, int(float(f"{rate * share * recipe.seconds:.3g}")))
     note(f"{rate:,.0f} images/s here: {clock(recipe.seconds)} are {human(images)} images")
     return replace(recipe, images=str(images))
+
+
+def with_beginning(recipe: Recipe, folder: Path, asked: str | None) -> Recipe:
+    """The recipe with what the run in `folder` began with, or what was asked for."""
+    before = stored_recipe(folder)
+    if not before and not asked:
+        return recipe
+    return replace(recipe, begin=before.begin if before else shipped.NAME if asked == shipped.NAME else NOTHING)
+
+
+def begun_with(who: Pupils, recipe: Recipe, asked: str | None) -> str:
+    """A new run begins with the weights asked for, or with those that its recipe names, if they fit; what was taken."""
+    if asked and asked != NOTHING:
+        return head_start(who, asked)
+    if recipe.begin == NOTHING:
+        return ""
+    try:
+        return head_start(who, recipe.begin)
+    except EshiError as error:
+        note(f"it begins with {NOTHING}: {error}")
+        return ""
 
 
 def head_start(who: Pupils, source: str) -> str:

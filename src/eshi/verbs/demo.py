@@ -33,7 +33,7 @@ Done in {clock(self.seconds)}. Look at
 Next
   eshi draw {self.run} --seed 100 --search 256    the best 64 of 256 by the discriminator
   eshi train {self.faces} -o {self.run} --images 300k    go on where it stopped
-  eshi train YOUR_FACES/ -r eshi-64 --from painted    your own faces"""
+  eshi train YOUR_FACES/ -r eshi-64    your own faces"""
 
 
 @verb("start here", "eshi demo")

@@ -107,7 +107,8 @@ def train(
     start: Annotated[
         Path | str | None,
         About(
-            "begin with the weights of a run, a checkpoint or painted; RUN:G takes its generator alone",
+            "begin with the weights of a run, a checkpoint, painted or nothing; RUN:G takes its generator alone",
+            "the recipe's",
             flag="--from",
             metavar="RUN",
         ),
