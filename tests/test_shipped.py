@@ -91,6 +91,7 @@ def test_a_recipe_may_begin_with_it(faces: Path, capsys: pytest.CaptureFixture[s
         return log(folder)[0].get("from", ""), recipe.load(folder / "recipe.yaml").begin
 
     assert begun(still, "run") == ("painted (G alone), 150,000 images", "painted")
+    assert "it begins with painted (G alone), 150,000 images; --from nothing: without" in capsys.readouterr().err
     assert begun(still, "anew", "nothing") == ("", "nothing")
     assert begun(replace(still, images="4"), "anew") == ("", "nothing")  # it goes on, and knows what it began with
     assert begun(still, "after", "anew") == ("anew, 4 images", "nothing")

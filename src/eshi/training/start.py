@@ -104,10 +104,12 @@ def begun_with(who: Pupils, recipe: Recipe, asked: str | None) -> str:
     if recipe.begin == NOTHING:
         return ""
     try:
-        return head_start(who, recipe.begin)
+        taken = head_start(who, recipe.begin)
     except EshiError as error:
         note(f"it begins with {NOTHING}: {error}")
         return ""
+    note(f"it begins with {taken}; --from {NOTHING}: without")
+    return taken
 
 
 def head_start(who: Pupils, source: str) -> str:
