@@ -6,12 +6,12 @@ A run or checkpoint of that name here comes first; what is made of it lies in `r
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 if TYPE_CHECKING:
     from torch import Tensor
 
-NAME = "painted"
+NAME: Literal["painted"] = "painted"
 WEIGHTS = Path(__file__).with_name("painted.safetensors")
 DIRECTIONS = Path(__file__).with_name("painted-directions.npz")  # as eshi directions finds them
 HOME = Path("runs") / NAME

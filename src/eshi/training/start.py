@@ -3,6 +3,7 @@
 import time
 from dataclasses import replace
 from pathlib import Path
+from typing import Literal
 
 import torch
 
@@ -20,7 +21,7 @@ from eshi.training.ranks import Ranks, launched
 
 MEASURED = 6.0  # seconds of learning, after the first steps, that tell the speed
 MOST, LEAST = 8, 32  # shards, and images in one: of fewer, what a shard costs by itself outweighs (docs/LOG.md)
-NOTHING = "nothing"  # in the place of a run to begin with
+NOTHING: Literal["nothing"] = "nothing"  # in the place of a run to begin with
 WARM = 3  # steps: the first allocate memory
 OTHERWISE = 0.95  # of the time is learning; sheets, pages and checkpoints take the rest, and judging has its own budget
 
@@ -94,7 +95,8 @@ def with_beginning(recipe: Recipe, folder: Path, asked: str | None) -> Recipe:
     before = stored_recipe(folder)
     if not before and not asked:
         return recipe
-    return replace(recipe, begin=before.begin if before else shipped.NAME if asked == shipped.NAME else NOTHING)
+    wanted = before.begin if before else shipped.NAME if asked == shipped.NAME else NOTHING
+    return replace(recipe, begin=wanted)
 
 
 def begun_with(who: Pupils, recipe: Recipe, asked: str | None) -> str:
