@@ -14,7 +14,7 @@ from eshi.gather.painter import paint
 
 def begun(faces: Path, run: Path, recipe: str, images: int) -> subprocess.Popen[bytes]:
     words = ["train", faces, "-r", recipe, "-o", run, "--images", images, "--quiet", "--set", "judge.every=0"]
-    return subprocess.Popen([sys.executable, "-m", "eshi", *map(str, words)])
+    return subprocess.Popen([sys.executable, "-m", "eshi", *map(str, words)], stdout=subprocess.DEVNULL)
 
 
 def seconds(*names: Path, faces: Path, recipe: str, images: int) -> list[float]:
