@@ -107,7 +107,7 @@ def test_locks_lie_in_the_cache_by_the_cores_that_are_shared() -> None:
 @pytest.mark.slow
 @pytest.mark.skipif(cores() < 2, reason="one core: nobody takes turns")
 def test_two_trainings_on_the_same_cores_do_not_crawl(tmp_path: Path) -> None:
-    """Without turns each made a twentieth of what one makes alone. Not to be run beside other programs, which would
+    """Without turns each made a thirtieth of what one makes alone. Not to be run beside other programs, which would
     slow down all of them, alone or not."""
     subprocess.run([sys.executable, "-m", "eshi", "paint", str(tmp_path / "faces"), "--count", "60"], check=True)
     said = "import sys, time; from eshi.cli import run\n"

@@ -1,7 +1,7 @@
 """Trainings that want all cores take turns, a step each.
 
 OpenMP's threads spin while they wait for one another, and where two trainings share their cores, mostly for one that
-has none: each fell to a twentieth of what it makes alone (docs/LOG.md). In turns each has half.
+has none: each fell to a thirtieth of what it makes alone (docs/LOG.md). In turns each has half.
 """
 
 from contextlib import suppress
