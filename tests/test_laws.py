@@ -20,7 +20,7 @@ ground      errors cores figures files progress interrupt notation schema regist
 recipe
 gather      workers painter.pen painter.character painter.head painter.hair painter.ornaments painter.clothes
              painter.backdrop painter.pose painter.worn painter.figure painter.compose painter.medium
-             painter.scenes painter.folder painter album verdicts catalogue finders finders.*
+             painter.scenes painter.page painter.folder painter album verdicts catalogue finders finders.*
              finders.evaluate sites credits measure colours duplicates arrivals leash hearing collect crop clean survey
              attributes tagger label faceset
 networks    contracts shard prior lite engine labels *  build

@@ -8,11 +8,12 @@ import cv2
 import numpy as np
 import pytest
 
-from eshi.gather.painter import backdrop, face, paint, picture, scene
+from eshi.gather.painter import backdrop, face, page, paint, picture, scene
 from eshi.gather.painter.character import Character, character
 from eshi.gather.painter.compose import finer
 from eshi.gather.painter.figure import figure
 from eshi.gather.painter.medium import MEDIA
+from eshi.gather.painter.page import INKS, covers, describe_page, plan_page
 from eshi.gather.painter.pen import Pen
 from eshi.gather.painter.pose import BEFORE, BUILDS, HATS, Pose
 from eshi.gather.painter.scenes import describe_scene, plan_scene, posed_box
@@ -198,3 +199,61 @@ def test_a_senseless_kind_is_refused(tmp_path: Path, wrong: dict):
         paint(tmp_path / "new", 1, 0, **wrong)
     assert error.value.hint
     assert not (tmp_path / "new").exists()
+
+
+def test_a_page_is_the_same_again_and_its_faces_lie_in_its_panels():
+    first, facts = page(3, seed=5)
+    again, facts_again = page(3, seed=5)
+    assert first.tobytes() == again.tobytes()
+    assert facts == facts_again == describe_page(3, 5)
+    assert first.shape == (facts["size"][1], facts["size"][0], 3)
+    for number in range(60):
+        facts = describe_page(number, 1)
+        for one in facts["faces"]:
+            x, y, w, h = one["face"]
+            homes = [
+                (left, top)
+                for left, top, wide, high in facts["panels"]
+                if left - 0.2 <= x < x + w <= left + wide + 0.2 and top - 0.2 <= y < y + h <= top + high + 0.2
+            ]
+            assert len(homes) == 1
+
+
+def test_panels_do_not_overlap_and_balloons_hide_no_face():
+    balloons, media = 0, set()
+    for number in range(60):
+        plan = plan_page(number, 2)
+        media.add(plan.panels[0].scene.medium)
+        painted = np.zeros((plan.size[1], plan.size[0]), int)
+        for panel in plan.panels:
+            left, top, wide, high = panel.box
+            assert min(wide, high) > 70
+            painted[top : top + high, left : left + wide] += 1
+        assert painted.max() == 1
+        assert 0.7 < painted.mean() < 0.98
+        balloons += len(plan.balloons)
+        for balloon in plan.balloons:
+            assert not any(covers(balloon.at, balloon.half, face) for panel in plan.panels for face in panel.faces)
+    assert balloons > 60
+    assert media == set(INKS)
+
+
+def test_a_page_shows_its_balloons_in_white_with_words_and_ink_without_colour():
+    number = next(
+        n for n in range(20) if plan_page(n, 2).balloons and plan_page(n, 2).panels[0].scene.medium != "colour"
+    )
+    plan, (pixels, _) = plan_page(number, 2), page(number, 2)
+    assert np.ptp(pixels.astype(int), axis=2).max() <= 6  # but for the ink of lines
+    for balloon in plan.balloons:
+        (x, y), (a, b) = (np.round(side).astype(int) for side in (balloon.at, balloon.half))
+        middle = pixels[max(0, y - b // 2) : y + b // 2, max(0, x - a // 2) : x + a // 2]
+        assert (middle > 250).mean() > 0.35
+        assert (middle < 100).mean() > 0.02
+
+
+def test_pages_are_painted_into_a_folder_with_their_boxes(tmp_path: Path):
+    paint(tmp_path, 2, seed=2, kind="pages")
+    boxes = json.loads((tmp_path / "boxes.json").read_text())
+    assert boxes["00001.jpg"] == [one["face"] for one in describe_page(1, 2)["faces"]]
+    with pytest.raises(EshiError, match="no square faces"):
+        paint(tmp_path / "more", 2, seed=2, kind="pages", faces=64)

@@ -11,6 +11,7 @@ from sources import crowds, painted, places, shown, split
 
 from eshi.gather.finders import finder
 from eshi.gather.finders.evaluate import right_ones
+from eshi.gather.painter import page
 from eshi.ground.image import Pixels
 
 Marked = tuple[Pixels, np.ndarray]  # a picture, its boxes (N, 4)
@@ -49,6 +50,10 @@ def main() -> None:
         "painted": (((source.sizes[0], source.boxes) for source in drawn), 48),
         "without a face": (((source.sizes[0], source.boxes) for source in empty), 48),
         "painted scenes, from 24 px": (((one.sizes[0], one.boxes) for one in crowds(given.count, given.seed)), 24),
+        "painted pages, from 24 px": (
+            ((one.sizes[0], one.boxes) for one in crowds(given.count // 3, given.seed, page)),
+            24,
+        ),
         "composed, from 24 px": ((scene(rng, stock, (384, 320)) for _ in range(given.count)), 24),
     }
     print("| held out | score | pictures | faces | recall | precision | wrong (per 100 pictures) |")

@@ -5,10 +5,10 @@ import argparse
 import io
 import json
 import zipfile
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import cv2
 import numpy as np
@@ -21,6 +21,7 @@ LONGEST = 512  # px kept of a picture: a face that fills half of it is still twi
 TIGHT = (0.03, 0.12, 0.94, 0.76)  # the box of a face in a tight crop, as parts of its sides; judged by eye
 ENDINGS = {".jpg", ".jpeg", ".png", ".webp"}
 T = TypeVar("T")
+Drawer = Callable[[int, int], tuple[Pixels, dict[str, Any]]]  # of a number and a seed: a picture, what it shows
 Thing = np.ndarray  # (H, W, 4) uint8: a picture and where it covers
 
 
@@ -104,9 +105,9 @@ def painted(count: int, seed: int) -> list[Source]:
     return [Source.of(pixels, np.array(facts["face"])) for pixels, facts in (picture(i, seed) for i in range(count))]
 
 
-def crowds(count: int, seed: int) -> list[Source]:
-    """The painter's scenes: several heads in many poses."""
-    drawn = (scene(number, seed) for number in range(count))
+def crowds(count: int, seed: int, draw: Drawer = scene) -> list[Source]:
+    """The painter's scenes, or its pages: several heads in many poses."""
+    drawn = (draw(number, seed) for number in range(count))
     return [Source.of(pixels, np.array([one["face"] for one in facts["faces"]])) for pixels, facts in drawn]
 
 

@@ -35,7 +35,7 @@ class Painted:
     def text(self) -> str:
         kind, then = ("faces", "train {} -r demo") if self.faces else ("pictures", "crop {} -o faces/")
         where = f"{self.count:,} {kind} in {self.folder}, described in {self.folder / 'attributes.jsonl'}"
-        where += f", faces in {self.folder / 'boxes.json'}" if self.kind == "scenes" else ""
+        where += f", faces in {self.folder / 'boxes.json'}" if self.kind != "portraits" else ""
         return f"{where}\nnext: eshi {then.format(self.folder)}"
 
 
@@ -47,7 +47,8 @@ def paint(
     seed: Annotated[int, About("other numbers, other pictures")] = 0,
     faces: Annotated[int | None, About("square faces of this size, ready to train on", metavar="PX")] = None,
     kind: Annotated[
-        Literal["portraits", "scenes"], About("one face each, or several heads in many poses, with boxes.json")
+        Literal["portraits", "scenes", "pages"],
+        About("one face each, or several heads in many poses, or manga pages of them, with boxes.json"),
     ] = "portraits",
     workers: Workers = None,
 ) -> Painted:

@@ -2,6 +2,7 @@
 
 from eshi.gather.painter.compose import face, picture
 from eshi.gather.painter.folder import paint
+from eshi.gather.painter.page import page
 from eshi.gather.painter.scenes import scene
 
-__all__ = ["face", "paint", "picture", "scene"]
+__all__ = ["face", "page", "paint", "picture", "scene"]

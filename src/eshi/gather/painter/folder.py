@@ -3,9 +3,10 @@
 import json
 from functools import partial
 from pathlib import Path
-from typing import Literal, get_args
+from typing import Literal
 
 from eshi.gather.painter.compose import describe_face, describe_picture, face, picture
+from eshi.gather.painter.page import describe_page, page
 from eshi.gather.painter.scenes import describe_scene, scene
 from eshi.gather.workers import spread
 from eshi.ground import files, image
@@ -14,8 +15,9 @@ from eshi.ground.errors import EshiError
 from eshi.ground.progress import Progress
 
 ATTRIBUTES = "attributes.jsonl"
-BOXES = "boxes.json"  # of scenes: picture -> [[x, y, w, h], ...], as the finder's tools read it
-Kind = Literal["portraits", "scenes"]
+BOXES = "boxes.json"  # of scenes and pages: picture -> [[x, y, w, h], ...], as the finder's tools read it
+Kind = Literal["portraits", "scenes", "pages"]
+KINDS = {"portraits": (picture, describe_picture), "scenes": (scene, describe_scene), "pages": (page, describe_page)}
 CHUNK = 8  # pictures a worker draws at a time
 ALONE = 32  # below this, starting workers takes longer than drawing
 SMALLEST, LARGEST = 16, 1024  # px, of a face
@@ -25,7 +27,7 @@ def paint(
     folder: Path, count: int, seed: int, faces: int | None = None, workers: int | None = None, kind: Kind | None = None
 ) -> Path:
     """Draws pictures 0..count-1 of `seed` into `folder`: portraits of one face, unless scenes with up to six heads in
-    many poses are wanted; `faces` is the side of square faces, drawn instead."""
+    many poses or pages of such panels are wanted; `faces` is the side of square faces, drawn instead."""
     if count < 1:
         raise EshiError(f"cannot paint {count} pictures", "give a count of at least 1")
     if seed < 0:
@@ -33,8 +35,8 @@ def paint(
     if faces is not None and not SMALLEST <= faces <= LARGEST:
         raise EshiError(f"cannot paint faces of {faces} px", f"give a size of {SMALLEST} to {LARGEST}")
     kind = kind or "portraits"  # the verb's default
-    if kind not in get_args(Kind):
-        raise EshiError(f"there is no kind {kind} of pictures", "portraits or scenes")
+    if kind not in KINDS:
+        raise EshiError(f"there is no kind {kind} of pictures", ", ".join(KINDS))
     if faces is not None and kind != "portraits":
         raise EshiError(f"{kind} are no square faces", f"leave out the size of faces, or the kind {kind}")
     folder = Path(folder)
@@ -66,21 +68,18 @@ def plan(folder: Path, count: int, seed: int, faces: int | None, kind: Kind) -> 
     if len(lines) < count:
         lines += [line(number, seed, faces, kind) for number in range(len(lines), count)]
         files.write(path, ("\n".join(lines) + "\n").encode())
-    if kind == "scenes":
+    if kind != "portraits":
         boxes = {facts["file"]: [one["face"] for one in facts["faces"]] for facts in map(json.loads, lines)}
         files.write(folder / BOXES, (json.dumps(boxes, indent=0) + "\n").encode())
 
 
 def line(number: int, seed: int, faces: int | None, kind: Kind) -> str:
-    if faces:
-        facts = describe_face(number, seed, faces)
-    else:
-        facts = (describe_scene if kind == "scenes" else describe_picture)(number, seed)
+    facts = describe_face(number, seed, faces) if faces else KINDS[kind][1](number, seed)
     return json.dumps({"file": name_of(number, faces)} | facts)
 
 
 def draw(numbers: list[int], folder: Path, seed: int, faces: int | None, kind: Kind) -> int:
     for number in numbers:
-        pixels, _ = face(number, seed, faces) if faces else (scene if kind == "scenes" else picture)(number, seed)
+        pixels, _ = face(number, seed, faces) if faces else KINDS[kind][0](number, seed)
         image.save(pixels, folder / name_of(number, faces))
     return len(numbers)

@@ -16,6 +16,7 @@ from eshi.gather.painter.pose import Pose, pose
 from eshi.ground.image import Pixels
 
 Box = tuple[float, float, float, float]
+Key = tuple[int, ...]
 MEDIUM_WEIGHTS = (56, 12, 8, 10, 14)
 HIDDEN = 0.35  # the part of a face that what is nearer may hide
 
@@ -69,11 +70,10 @@ def stands(new: Figure, before: list[Figure], size: tuple[int, int]) -> bool:
     return inside and all(share_hidden(other.box, new) <= HIDDEN for other in before if not other.held.behind)
 
 
-def plan_scene(number: int, seed: int) -> Scene:
-    """All that is decided before the first stroke."""
-    who, frame = np.random.default_rng([seed, number, 1]).spawn(2)
-    side, aspect = float(frame.uniform(420, 700)), float(np.exp(frame.normal(0.05, 0.22)))
-    width, height = (int(np.clip(side * way, 320, 800)) for way in (aspect**0.5, aspect**-0.5))
+def plan_scene(number: int, seed: int, panel: Key = (), size: tuple[int, int] | None = None) -> Scene:
+    """All that is decided before the first stroke. A `panel` of a page has numbers of its own and a given size."""
+    who, frame = np.random.default_rng([seed, number, *panel, 1]).spawn(2)
+    width, height = size or scene_size(frame)
     count = int(frame.choice([1, 2, 3, 4, 6], p=[0.34, 0.26, 0.2, 0.14, 0.06]))
     largest = min(width, height) * 0.24 / count**0.4
     scales = sorted(float(largest * np.exp(frame.uniform(-0.9, 0.0))) for _ in range(count))
@@ -99,6 +99,12 @@ def plan_scene(number: int, seed: int) -> Scene:
     return Scene((width, height), ground, medium, figures, animals)
 
 
+def scene_size(frame: np.random.Generator) -> tuple[int, int]:
+    side, aspect = float(frame.uniform(420, 700)), float(np.exp(frame.normal(0.05, 0.22)))
+    width, height = (int(np.clip(side * way, 320, 800)) for way in (aspect**0.5, aspect**-0.5))
+    return width, height
+
+
 def clear(pen: Pen, one: Figure) -> bool:
     """An animal lies on no face."""
     x, y, w, h = one.box
@@ -106,12 +112,12 @@ def clear(pen: Pen, one: Figure) -> bool:
     return not (x - reach < left < x + w + reach and y - reach < top < y + h + reach)
 
 
-def draw_scene(plan: Scene, number: int, seed: int) -> Pixels:
-    ground, strokes = np.random.default_rng([seed, number, 2]).spawn(2)
+def draw_scene(plan: Scene, number: int, seed: int, panel: Key = ()) -> Pixels:
+    ground, strokes = np.random.default_rng([seed, number, *panel, 2]).spawn(2)
     fine = float(np.clip(FINE / max(plan.size), 1, 2))
     canvas = backdrop.backdrop(plan.backdrop, round(plan.size[1] * fine), round(plan.size[0] * fine), ground)
     for one in plan.figures:
-        shapes = np.random.default_rng([seed, number, 3, one.number])
+        shapes = np.random.default_rng([seed, number, *panel, 3, one.number])
         figure(one.one, one.held, shapes, finer(one.pen, canvas, fine))
     for pen in plan.animals:
         tilted = replace(finer(pen, canvas, fine), tilt=float(strokes.normal(0, 15)))
