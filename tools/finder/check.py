@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator
 import cv2
 import numpy as np
 from scenes import Stock, scene
-from sources import crowds, painted, places, shown, split
+from sources import CROWDED, crowds, painted, places, shown, split
 
 from eshi.gather.finders import finder
 from eshi.gather.finders.evaluate import right_ones
@@ -51,7 +51,7 @@ def main() -> None:
         "without a face": (((source.sizes[0], source.boxes) for source in empty), 48),
         "painted scenes, from 24 px": (((one.sizes[0], one.boxes) for one in crowds(given.count, given.seed)), 24),
         "painted pages, from 24 px": (
-            ((one.sizes[0], one.boxes) for one in crowds(given.count // 3, given.seed, page)),
+            ((one.sizes[0], one.boxes) for one in crowds(given.count // 3, given.seed, page, CROWDED)),
             24,
         ),
         "composed, from 24 px": ((scene(rng, stock, (384, 320)) for _ in range(given.count)), 24),

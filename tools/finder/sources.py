@@ -18,6 +18,7 @@ from eshi.ground.errors import EshiError
 from eshi.ground.image import Pixels, decode
 
 LONGEST = 512  # px kept of a picture: a face that fills half of it is still twice as large as any the network looks for
+CROWDED = 1280  # px kept of one with many heads, which are small: a page of a manga takes 4 MB then
 TIGHT = (0.03, 0.12, 0.94, 0.76)  # the box of a face in a tight crop, as parts of its sides; judged by eye
 ENDINGS = {".jpg", ".jpeg", ".png", ".webp"}
 T = TypeVar("T")
@@ -34,8 +35,8 @@ class Source:
     tight: bool = False  # nothing but a face: the outside of its box is no background worth pasting
 
     @classmethod
-    def of(cls, pixels: Pixels, boxes: np.ndarray, tight: bool = False) -> "Source":
-        scale = min(1.0, LONGEST / max(pixels.shape[:2]))
+    def of(cls, pixels: Pixels, boxes: np.ndarray, tight: bool = False, longest: int = LONGEST) -> "Source":
+        scale = min(1.0, longest / max(pixels.shape[:2]))
         sizes = [shrunk(pixels, scale) if scale < 1 else np.ascontiguousarray(pixels)]
         while min(sizes[-1].shape[:2]) >= 32 and len(sizes) < 4:
             sizes.append(shrunk(sizes[-1], 0.5))
@@ -62,7 +63,7 @@ def wanted(name: str) -> bool:
     return Path(name).suffix.lower() in ENDINGS or Path(name).name == "boxes.json"
 
 
-def boxed(place: Path) -> dict[str, Source]:
+def boxed(place: Path, longest: int = LONGEST) -> dict[str, Source]:
     """Pictures of `place`/boxes.json (picture -> [[x, y, w, h, ...], ...]); those without a box are left out, for
     nobody knows whether a face is in them."""
     content = files(place)
@@ -73,7 +74,8 @@ def boxed(place: Path) -> dict[str, Source]:
     for name, boxes in known.items():
         boxes = boxes["faces_xywh"] if isinstance(boxes, dict) else boxes
         if boxes and name in content:
-            found[name] = Source.of(decode(io.BytesIO(content[name])), np.array([box[:4] for box in boxes]))
+            pixels = decode(io.BytesIO(content[name]))
+            found[name] = Source.of(pixels, np.array([box[:4] for box in boxes]), longest=longest)
     if not found:
         raise EshiError(f"boxes.json in {place} names none of its pictures", "name them as they lie below that folder")
     return found
@@ -105,10 +107,12 @@ def painted(count: int, seed: int) -> list[Source]:
     return [Source.of(pixels, np.array(facts["face"])) for pixels, facts in (picture(i, seed) for i in range(count))]
 
 
-def crowds(count: int, seed: int, draw: Drawer = scene) -> list[Source]:
+def crowds(count: int, seed: int, draw: Drawer = scene, longest: int = LONGEST) -> list[Source]:
     """The painter's scenes, or its pages: several heads in many poses."""
-    drawn = (draw(number, seed) for number in range(count))
-    return [Source.of(pixels, np.array([one["face"] for one in facts["faces"]])) for pixels, facts in drawn]
+    found = []
+    for pixels, facts in (draw(number, seed) for number in range(count)):
+        found.append(Source.of(pixels, np.array([one["face"] for one in facts["faces"]]), longest=longest))
+    return found
 
 
 def parted(found: Mapping[str, T], held: float) -> tuple[list[T], list[T]]:

@@ -16,7 +16,7 @@ import numpy as np
 import torch
 from network import Network, export, load, loss
 from scenes import SIDE, Stock, scene, target
-from sources import boxed, painted, places, shown, split
+from sources import CROWDED, boxed, painted, places, shown, split
 from torch.utils.data import DataLoader, IterableDataset
 
 from eshi.gather.finders import finder
@@ -47,7 +47,7 @@ class Scenes(IterableDataset):
 def gathered(given: argparse.Namespace) -> Stock:
     boxes, tight, empty = split(given, 0)
     stock = Stock(boxes, tight, painted(given.painted, given.seed + 1), empty, things=shown(given, 0))
-    stock.crowds = [source for place in given.scenes for source in boxed(place).values()]
+    stock.crowds = [source for place in given.scenes for source in boxed(place, CROWDED).values()]
     if given.begin:
         search = finder("net", score=0.15, weights=str(given.begin))
         stock.hard = [(source, np.array(box[:4], np.float32)) for source in empty for box in search(source.sizes[0])]
