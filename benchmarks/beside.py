@@ -95,9 +95,7 @@ def main() -> None:
     print(f"\n| recipe | beside | {' | '.join(head(count))} | MB |\n|---|---|{'---|' * (len(head(count)) + 1)}")
     with tempfile.TemporaryDirectory() as folder:
         faces = paint(Path(folder) / "faces", 1024, seed=0, faces=64)
-        for name, (base, sets) in RECIPES.items():
-            if a.only == name:
-                measure(name, recipe.load(base, sets), faces, count, a.rounds, a.steps)
+        measure(a.only, recipe.load(*RECIPES[a.only]), faces, count, a.rounds, a.steps)
 
 
 def head(count: int) -> list[str]:

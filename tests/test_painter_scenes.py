@@ -68,13 +68,17 @@ def test_what_was_drawn_before_is_drawn_as_before():
             assert np.abs(small.astype(int) - known).max() <= 1
 
 
-def test_same_seed_same_scene_and_its_boxes_lie_inside():
-    first, facts = scene(3, seed=5)
-    again, facts_again = scene(3, seed=5)
+@pytest.mark.parametrize(("draw", "describe"), [(scene, describe_scene), (page, describe_page)])
+def test_same_seed_same_picture(draw, describe):
+    first, facts = draw(3, seed=5)
+    again, facts_again = draw(3, seed=5)
     assert first.tobytes() == again.tobytes()
-    assert facts == facts_again == describe_scene(3, 5)
+    assert facts == facts_again == describe(3, 5)
     assert first.shape == (facts["size"][1], facts["size"][0], 3)
-    assert scene(4, seed=5)[1] != facts
+    assert draw(4, seed=5)[1] != facts
+
+
+def test_the_boxes_of_a_scene_lie_inside():
     for number in range(200):
         facts = describe_scene(number, 1)
         assert 1 <= len(facts["faces"]) <= 6
@@ -201,12 +205,7 @@ def test_a_senseless_kind_is_refused(tmp_path: Path, wrong: dict):
     assert not (tmp_path / "new").exists()
 
 
-def test_a_page_is_the_same_again_and_its_faces_lie_in_its_panels():
-    first, facts = page(3, seed=5)
-    again, facts_again = page(3, seed=5)
-    assert first.tobytes() == again.tobytes()
-    assert facts == facts_again == describe_page(3, 5)
-    assert first.shape == (facts["size"][1], facts["size"][0], 3)
+def test_the_faces_of_a_page_lie_in_its_panels():
     for number in range(60):
         facts = describe_page(number, 1)
         for one in facts["faces"]:

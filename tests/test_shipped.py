@@ -94,6 +94,9 @@ def test_a_recipe_may_begin_with_it(faces: Path, capsys: pytest.CaptureFixture[s
     assert "it begins with painted (G alone), 150,000 images; --from nothing: without" in capsys.readouterr().err
     assert begun(still, "anew", "nothing") == ("", "nothing")
     assert begun(replace(still, images="4"), "anew") == ("", "nothing")  # it goes on, and knows what it began with
+    (Path("half") / "samples").mkdir(parents=True)  # a run that was killed before its first checkpoint
+    (Path("half") / "recipe.yaml").write_text(still.yaml())
+    assert begun(still, "half", "nothing") == ("", "nothing")
     assert begun(still, "after", "anew") == ("anew, 4 images", "nothing")
     capsys.readouterr()
     assert begun(recipe.parse(still.as_dict(), ["generator.width=8"]), "narrow")[0] == ""

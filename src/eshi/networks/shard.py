@@ -6,7 +6,8 @@ them for their sums. So how many shards there are changes nothing but the roundi
 
 import functools
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -27,6 +28,25 @@ class Shard:
     meet: Callable[[Tensor], list[Tensor]]
     chance: torch.Generator  # the same numbers in every shard
     own: torch.Generator  # others in each
+
+    @classmethod
+    def of(
+        cls, number: int, count: int, batch: int, device: torch.device, meet: Callable[[Tensor], list[Tensor]]
+    ) -> "Shard":
+        """The one of that number, of so many that share a batch."""
+        rows = slice(*(batch * end // count for end in (number, number + 1)))
+        return cls(number, rows, batch, meet, torch.Generator(device), torch.Generator(device))
+
+    @contextmanager
+    def at_work(self, seed: int) -> Iterator[None]:
+        """This thread works on it, and what it draws at random begins anew."""
+        self.chance.manual_seed(seed)
+        self.own.manual_seed(seed + 1 + self.number)
+        HERE.shard = self
+        try:
+            yield
+        finally:
+            HERE.shard = None
 
     @property
     def size(self) -> int:

@@ -1,7 +1,6 @@
 """What is made of a batch in a step: what each teacher minimises and what G does, at once or piece by piece."""
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -111,36 +110,21 @@ def gathered(optimizer: Any, pieces: list[Piece], seed: int, aim: Callable[[Piec
     found: list[Terms] = []
     optimizer.zero_grad(set_to_none=True)
     for piece in pieces:
-        with at_work(piece, seed) as share:
+        assert piece.part
+        with piece.part.at_work(seed):
             terms = aim(piece)
             loss = total(terms)
+            share = piece.part.share
             (loss * share).backward()  # type: ignore[no-untyped-call]
         found.append({name: share * term.detach() for name, term in (terms | {called: loss}).items()})
     optimizer.step()
     return {name: torch.stack([terms[name] for terms in found]).sum(0) for name in found[0]}
 
 
-def parts(recipe: Recipe, engine: Engine) -> Iterator[Shard]:
+def parts(recipe: Recipe, engine: Engine) -> list[Shard]:
     """The rows of each piece, and its share in what the whole batch draws at random."""
-    count, batch = recipe.engine.parts, recipe.batch
-    for number in range(count):
-        rows = slice(*(batch * end // count for end in (number, number + 1)))
-        chance, own = torch.Generator(engine.device), torch.Generator(engine.device)
-        yield Shard(number, rows, batch, lambda mine: [mine], chance, own)
-
-
-@contextmanager
-def at_work(piece: Piece, seed: int) -> Iterator[float]:
-    """Random numbers are this piece's rows of those of the whole batch, the same in each turn."""
-    part = piece.part
-    assert part
-    part.chance.manual_seed(seed)
-    part.own.manual_seed(seed + 1 + part.number)
-    HERE.shard = part
-    try:
-        yield part.share
-    finally:
-        HERE.shard = None
+    count = recipe.engine.parts
+    return [Shard.of(number, count, recipe.batch, engine.device, lambda mine: [mine]) for number in range(count)]
 
 
 def descend(optimizer: Any, terms: Terms) -> Tensor:

@@ -91,20 +91,19 @@ def counted(recipe: Recipe, faces: FaceSet, engine: Engine, ranks: Ranks | None 
 
 
 def with_beginning(recipe: Recipe, folder: Path, asked: str | None) -> Recipe:
-    """The recipe with what the run in `folder` began with, or what was asked for."""
+    """The recipe with what the run in `folder` has begun with, or with what is asked for."""
     before = stored_recipe(folder)
-    if not before and not asked:
-        return recipe
-    wanted = before.begin if before else shipped.NAME if asked == shipped.NAME else NOTHING
-    return replace(recipe, begin=wanted)
+    if before and (folder / "last.pt").exists():
+        return replace(recipe, begin=before.begin)
+    return replace(recipe, begin=shipped.NAME if asked == shipped.NAME else NOTHING) if asked else recipe
 
 
 def begun_with(who: Pupils, recipe: Recipe, asked: str | None) -> str:
     """A new run begins with the weights asked for, or with those that its recipe names, if they fit; what was taken."""
-    if asked and asked != NOTHING:
-        return head_start(who, asked)
-    if recipe.begin == NOTHING:
+    if (asked or recipe.begin) == NOTHING:
         return ""
+    if asked:
+        return head_start(who, asked)
     try:
         taken = head_start(who, recipe.begin)
     except EshiError as error:

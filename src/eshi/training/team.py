@@ -9,13 +9,14 @@ import threading
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor, wait
 from contextlib import contextmanager
+from functools import partial
 from typing import Any, TypeVar
 
 import torch
 from torch import Tensor, nn
 
 from eshi.networks.contracts import Network
-from eshi.networks.shard import HERE, Shard, norm_together
+from eshi.networks.shard import Shard, norm_together
 from eshi.training.losses import Terms
 from eshi.training.ranks import Ranks
 
@@ -35,16 +36,13 @@ class Team:
         self.tables: list[list[Any]] = [[None] * here, [None] * here]  # in turns: a slow reader is not overtaken
         self.turns = [0] * here
         self.whole: list[Any] = []
-        self.shards = [self.shard(place, first + place, batch) for place in range(here)]
+        self.shards = [
+            Shard.of(first + place, count, batch, device, partial(self.meet, place)) for place in range(here)
+        ]
         self.pool = ThreadPoolExecutor(here, "shard")
         threads = torch.get_num_threads()
         list(self.pool.map(self.settle, range(here)))
         torch.set_num_threads(threads)  # what one thread sets is where the next ones begin
-
-    def shard(self, place: int, number: int, batch: int) -> Shard:
-        rows = slice(*(batch * end // self.count for end in (number, number + 1)))
-        chance, own = torch.Generator(self.device), torch.Generator(self.device)
-        return Shard(number, rows, batch, lambda brought: self.meet(place, brought), chance, own)
 
     def settle(self, place: int) -> None:
         """Once in each thread: no threads of OpenMP beside it."""
@@ -100,15 +98,8 @@ class Team:
         return dict(zip(parts[0], whole, strict=True))
 
     def at_work(self, work: Callable[[int], Terms], place: int, seed: int) -> Terms:
-        shard = self.shards[place]
-        shard.chance.manual_seed(seed)
-        shard.own.manual_seed(seed + 1 + shard.number)
-        with self.cores, self.abandoned():
-            HERE.shard = shard
-            try:
-                return work(place)
-            finally:
-                HERE.shard = None
+        with self.cores, self.abandoned(), self.shards[place].at_work(seed):
+            return work(place)
 
     @contextmanager
     def abandoned(self) -> Iterator[None]:
