@@ -98,6 +98,9 @@ def test_a_recipe_may_begin_with_it(faces: Path, capsys: pytest.CaptureFixture[s
     (Path("half") / "recipe.yaml").write_text(still.yaml())
     assert begun(still, "half", "nothing") == ("", "nothing")
     assert begun(still, "after", "anew") == ("anew, 4 images", "nothing")
+    with pytest.raises(EshiError, match="no run or checkpoint nothin"):
+        begun(still, "typo", "nothin")
+    assert not Path("typo").exists()
     capsys.readouterr()
     assert begun(recipe.parse(still.as_dict(), ["generator.width=8"]), "narrow")[0] == ""
     assert "it begins with nothing: G of painted does not fit" in capsys.readouterr().err

@@ -95,7 +95,12 @@ def with_beginning(recipe: Recipe, folder: Path, asked: str | None) -> Recipe:
     before = stored_recipe(folder)
     if before and (folder / "last.pt").exists():
         return replace(recipe, begin=before.begin)
-    return replace(recipe, begin=shipped.NAME if asked == shipped.NAME else NOTHING) if asked else recipe
+    if not asked:
+        return recipe
+    source = asked.removesuffix(":G")
+    if source != NOTHING and not shipped.shipped(source):
+        checkpoint.load(Path(source))  # a typo shows now, not after the speed has been measured
+    return replace(recipe, begin=shipped.NAME if asked == shipped.NAME else NOTHING)
 
 
 def begun_with(who: Pupils, recipe: Recipe, asked: str | None) -> str:
@@ -115,7 +120,7 @@ def begun_with(who: Pupils, recipe: Recipe, asked: str | None) -> str:
 
 def head_start(who: Pupils, source: str) -> str:
     """Weights from another run or checkpoint, all of them or, of RUN:G, what draws; what was taken, in words."""
-    path, only_G = (source[:-2], True) if source.endswith(":G") else (source, False)
+    path, only_G = source.removesuffix(":G"), source.endswith(":G")
     if shipped.shipped(path):
         state, only_G = shipped.state(), True
     else:
