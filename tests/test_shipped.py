@@ -92,7 +92,9 @@ def test_a_recipe_may_begin_with_it(faces: Path, capsys: pytest.CaptureFixture[s
 
     assert begun(still, "run") == ("painted (G alone), 150,000 images", "painted")
     assert "it begins with painted (G alone), 150,000 images; --from nothing: without" in capsys.readouterr().err
+    assert "It began with <b>painted (G alone), 150,000 images</b>." in Path("run/report.html").read_text()
     assert begun(still, "anew", "nothing") == ("", "nothing")
+    assert "It began with" not in Path("anew/report.html").read_text()
     assert begun(replace(still, images="4"), "anew") == ("", "nothing")  # it goes on, and knows what it began with
     (Path("half") / "samples").mkdir(parents=True)  # a run that was killed before its first checkpoint
     (Path("half") / "recipe.yaml").write_text(still.yaml())

@@ -19,7 +19,9 @@ def head(folder: Path, state: str, rows: list[Row], judged: list[Row], best: Row
     training = [row for row in rows if (number(row.get("images/s")) or 0) > 0]
     faces = started.get("faces")
     learned = markup(", faces ", tag("b", faces)) if faces else ""
-    recipe = markup(" Recipe ", tag("b", logbook.recipe_name(folder)), learned, ".")
+    began = next((row["from"] for row in rows if row.get("event") == "started" and row.get("from")), "")
+    begun = markup(" It began with ", tag("b", str(began)), ".") if began else ""
+    recipe = markup(" Recipe ", tag("b", logbook.recipe_name(folder)), learned, ".", begun)
     return markup(
         tag("h1", folder.resolve().name),
         tag("p", standing(folder, state, rows, training, judged), recipe, class_="lead"),
