@@ -5,11 +5,11 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 import torch
+from filelock import AcquireReturnProxy, FileLock, Timeout
 
 from eshi.ground import files
 from eshi.ground.cores import cores
@@ -26,15 +26,7 @@ def two_threads(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
 
 
-def in_threads(*works: Callable[[], None]) -> None:
-    threads = [threading.Thread(target=work) for work in works]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-
-
-def test_nobody_has_a_turn_beside_another_or_many_while_another_waits() -> None:
+def test_nobody_has_a_turn_beside_another() -> None:
     had: list[str] = []
     ready = threading.Barrier(2)
 
@@ -47,34 +39,70 @@ def test_nobody_has_a_turn_beside_another_or_many_while_another_waits() -> None:
                 time.sleep(0.02)
                 had.append(name)
 
-    in_threads(lambda: trains("one"), lambda: trains("other"))
+    threads = [threading.Thread(target=trains, args=(name,)) for name in ("one", "other")]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len(had) == 48
     assert all(begun == f"{ended} begins" for begun, ended in zip(had[::2], had[1::2], strict=True))
-    assert 4 <= had[1:24:2].count("one") <= 8  # six, if nobody oversleeps
+
+
+def test_who_waits_comes_before_who_has_just_had_a_turn() -> None:
+    had: list[str] = []
+
+    def waits() -> None:
+        with Turn(CPU):
+            had.append("other")
+
+    mine = Turn(CPU)
+    following = FileLock(mine.locks[0].lock_file)
+    other = threading.Thread(target=waits)
+    with mine:
+        other.start()
+        while other.is_alive():  # until it is the next one
+            try:
+                with following.acquire(0):
+                    pass
+            except Timeout:
+                break
+        assert had == []
+    with mine:
+        had.append("mine")
+    other.join()
+    assert had == ["other", "mine"]
 
 
 def test_one_that_was_halted_in_its_turn_is_waited_for_once(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(turn, "PATIENCE", 0.3)
-    halted, mine = Turn(CPU), Turn(CPU)
+    asked: list[float] = []
+    acquire = FileLock.acquire
 
-    def seconds() -> float:
+    def noted(lock: FileLock, timeout: float, **how: float) -> AcquireReturnProxy:
+        asked.append(timeout)
+        return acquire(lock, timeout, **how)
+
+    halted, mine = Turn(CPU), Turn(CPU)
+    with halted:
+        monkeypatch.setattr(FileLock, "acquire", noted)
         start = time.monotonic()
         with mine:
-            return time.monotonic() - start
-
-    with halted:
-        assert 0.3 <= seconds() < 2
-        assert seconds() < 0.2
-    seconds()  # it goes on: so does the waiting
-    with halted:
-        assert 0.3 <= seconds() < 2
+            assert time.monotonic() - start >= 0.3
+        with mine:
+            pass
+    with mine:  # the other goes on: so does the waiting
+        pass
+    with mine:
+        pass
+    assert asked == [0.3, 0.3, 0.0, 0.0, 0.0, 0.0, 0.3, 0.3]
 
 
 def test_a_turn_ends_where_a_step_fails() -> None:
-    with pytest.raises(ZeroDivisionError), Turn(CPU):
+    mine = Turn(CPU)
+    with pytest.raises(ZeroDivisionError), mine:
         raise ZeroDivisionError
-    start = time.monotonic()
-    with Turn(CPU):
-        assert time.monotonic() - start < 1
+    with FileLock(mine.locks[1].lock_file).acquire(0):  # or Timeout
+        pass
 
 
 @pytest.mark.parametrize("why", ["one thread", "room for two", "a GPU", "no home", "no folder"])
