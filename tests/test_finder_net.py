@@ -15,7 +15,7 @@ import pytest
 
 from eshi.gather.finders import finder
 from eshi.gather.finders.evaluate import overlap, right_ones
-from eshi.gather.finders.net import CLEAR, FACE, FRAME, SURE, WEIGHTS, WIDEST, doubted, mirrored, network, scales
+from eshi.gather.finders.net import CLEAR, CLOSE, FACE, WEIGHTS, WIDEST, again, close, network, scales, second
 from eshi.gather.painter import face, picture, scene
 from eshi.ground.errors import EshiError
 from eshi.ground.image import Pixels
@@ -44,27 +44,35 @@ def test_faces_in_many_poses_are_found() -> None:
     assert right >= 0.95 * sum(map(len, found))
 
 
-def test_a_second_look_is_mirrored_and_shows_the_box_in_the_middle() -> None:
+def test_a_second_look_shows_the_box_in_the_middle() -> None:
     pixels = canvas(100, 200)
-    pixels[40:68, 130:158], pixels[40:68, 150:158] = 90, 20
-    frame = mirrored(pixels, np.array([130.0, 40.0, 158.0, 68.0]))
-    assert frame.shape == (FRAME, FRAME, 3)
+    pixels[40:68, 130:158] = 90
+    frame = close(pixels, np.array([130.0, 40.0, 158.0, 68.0]))
+    assert frame.shape == (CLOSE, CLOSE, 3)
     rows, columns = np.nonzero(frame[..., 0] < 110)
-    edges = (FRAME - FACE) / 2, (FRAME + FACE) / 2 - 1
+    edges = (CLOSE - FACE) / 2, (CLOSE + FACE) / 2 - 1
     assert np.allclose([rows.min(), columns.min()], edges[0], atol=2)
     assert np.allclose([rows.max(), columns.max()], edges[1], atol=2)
-    assert frame[64, 40, 0] < 40 < 80 < frame[64, 80, 0]  # the dark side of it lies left now
-    assert (mirrored(pixels, np.array([-20.0, -20.0, 20.0, 20.0]))[:20, -20:] == 127).all()  # no picture there
+    assert (close(pixels, np.array([-20.0, -20.0, 20.0, 20.0]))[:20, :20] == 127).all()  # no picture there
 
 
-def test_a_second_look_tells_faces_from_what_is_none() -> None:
-    pixels, _ = picture(3, SEED)
-    x, y, w, h, _ = finder("net")(pixels)[0]
-    boxes = np.array([[x, y, x + w, y + h, 0.5], [2, 2, 2 + w / 2, 2 + h / 2, 0.5], [x, y, x + w, y + h, SURE]])
-    face_score, corner, sure = doubted(network(WEIGHTS), pixels, boxes)[:, 4]
-    assert face_score > 0.55
-    assert corner < 0.4
-    assert sure == SURE
+def test_a_second_look_tells_faces_from_what_is_none_and_mends_boxes() -> None:
+    pixels, facts = picture(3, SEED)
+    x, y, w, h = facts["face"]
+    beside = np.array([x + 0.2 * w, y - 0.15 * h, x + 1.1 * w, y + 0.8 * h])
+    boxes = np.array([[x, y, x + w, y + h, 0.5], [*beside, 0.5], [2, 2, 2 + w / 2, 2 + h / 2, 0.5]])
+    looked = again(network(second(WEIGHTS)), pixels, boxes)
+    assert (looked[:2, 4] > 0.65).all()
+    assert looked[2, 4] < 0.35
+    before, after = ([left, top, right - left, bottom - top] for left, top, right, bottom in (beside, looked[1, :4]))
+    assert overlap(before, facts["face"]) < 0.6 < 0.75 < overlap(after, facts["face"])
+
+
+def test_weights_of_ones_own_bring_their_own_second_look_or_use_the_one_that_comes_along(tmp_path: Path) -> None:
+    (tmp_path / "own.onnx").write_bytes(WEIGHTS.read_bytes())
+    assert second(tmp_path / "own.onnx") == second(WEIGHTS)
+    (tmp_path / "own-second.onnx").write_bytes(b"")
+    assert second(tmp_path / "own.onnx") == tmp_path / "own-second.onnx"
 
 
 def test_every_face_of_a_picture_is_found_once() -> None:
@@ -131,7 +139,7 @@ def test_a_finder_travels_to_another_process() -> None:
 
 
 def test_the_weights_are_small_and_torch_stays_away() -> None:
-    assert WEIGHTS.stat().st_size <= 1_500_000
+    assert WEIGHTS.stat().st_size + second(WEIGHTS).stat().st_size <= 1_500_000
     code = "import sys, numpy; from eshi.gather.finders import finder\n"
     code += "finder('net')(numpy.zeros((64, 64, 3), numpy.uint8)); print('torch' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True).stdout.strip() == "False"
@@ -179,6 +187,78 @@ def test_training_scenes_say_where_their_faces_are() -> None:
     assert np.argwhere(truth[0] == 1).tolist() == [[9, 8]]
     left, top, right, bottom = truth[3:, 9, 8] * STRIDE
     assert (left + right, top + bottom) == (48, 40)
+
+
+@pytest.mark.usefixtures("tools")
+def test_a_figure_that_was_cut_out_is_pasted_without_its_ground(tmp_path: Path) -> None:
+    from scenes import Stock, scene
+    from sources import Source, boxed
+
+    figure = np.zeros((90, 60, 4), np.uint8)
+    figure[:, 20:40] = 0, 0, 255, 255  # red, upright, on nothing
+    cv2.imwrite(str(tmp_path / "figure.png"), figure)
+    (tmp_path / "boxes.json").write_text(json.dumps({"figure.png": [[20, 5, 20, 16]]}))
+    source = boxed(tmp_path)["figure.png"]
+    assert [cover.shape for cover in source.covers] == [pixels.shape[:2] for pixels in source.sizes]
+    assert (source.covers[0][:, 20:40] == 255).all()
+    assert source.covers[0].mean() == pytest.approx(85)
+    drawn = Source.of(canvas(90, 60), source.boxes)
+    assert drawn.covers == []
+    stock = Stock([source], [], [], [drawn])
+    made = [scene(np.random.default_rng(number), stock) for number in range(30)]
+    assert sum(len(boxes) for _, boxes in made) > 20
+
+
+@pytest.mark.usefixtures("tools")
+def test_what_the_second_look_learns_from_says_what_it_shows() -> None:
+    pytest.importorskip("onnx", reason="the training tools need the package onnx")
+    from second import SHAPE, doubts
+
+    faces = np.array([[100.0, 60.0, 50.0, 40.0], [280.0, 100.0, 60.0, 48.0]])  # the other one is cut by the border
+    proposed = np.array([[102.0, 58.0, 150.0, 102.0], [10.0, 180.0, 60.0, 220.0], [100.0, 60.0, 120.0, 100.0]])
+    for number in range(20):
+        found = list(doubts(np.random.default_rng(number), proposed, faces))
+        (_, same), (_, other), (_, part) = found[:3]
+        assert (same[0], same[5], other[0], other[5]) == (1, 1, 0, 0)
+        assert part[0] == -1  # two fifths of it: either answer will do
+        assert np.allclose(same[[1, 3]].sum() * np.sqrt(48 * 44), 50, atol=0.1)
+        for box, truth in found:
+            inside = min(SHAPE[0], box[2]) - max(0, box[0])
+            common = [overlap([*box[:2], *(box[2:] - box[:2])], face) for face in faces.tolist()]
+            if truth[0] == 1:
+                assert max(common) >= 0.5
+                assert inside > 0
+            if truth[0] == 0:
+                assert max(common) < 0.3
+        assert sum(truth[0] == 0 for _, truth in found) >= 1
+
+
+@pytest.mark.usefixtures("tools")
+def test_what_was_taken_for_a_face_is_shown_again_only_where_no_face_is_near() -> None:
+    from school import alone
+
+    faces = np.array([[100.0, 100.0, 50.0, 40.0]])
+    assert alone(np.array([10.0, 10.0, 30.0, 30.0]), faces)
+    assert not alone(np.array([60.0, 80.0, 40.0, 40.0]), faces)
+    assert alone(np.array([60.0, 80.0, 40.0, 40.0]), np.zeros((0, 4)))
+
+
+@pytest.mark.usefixtures("tools")
+def test_the_second_look_begins_with_what_has_seen_the_world() -> None:
+    pytest.importorskip("onnx", reason="the training tools need the package onnx")
+    import torch
+    from second import Second
+
+    import eshi.judging
+    from eshi.networks.lite import Lite
+
+    torch.manual_seed(0)
+    look, pixels = Second(), torch.rand(2, 3, 96, 96)
+    lite = Lite("lite0", Path(eshi.judging.__file__).with_name("lite0.npz"))
+    before = lite(pixels * 255)[3]
+    assert torch.allclose(look.seen(pixels * 2 - 1)[:, :, 2:4, 2:4], before[:, :, 2:4, 2:4], atol=0.05 * before.std())
+    look(pixels * 2 - 1).square().sum().backward()
+    assert all(weight.grad is not None for weight in look.parameters())
 
 
 @pytest.mark.usefixtures("tools")
@@ -234,6 +314,10 @@ def test_one_command_trains_on_boxes_of_ones_own_and_goes_on(tmp_path: Path) -> 
     command += ["--painted", "2", "--minutes"]
     subprocess.run([*command, "0.05"], check=True)
     finder("net", weights=str(tmp_path / "net.onnx"))(canvas(200, 200))
+    last = [str(tmp_path / "net-second.onnx"), "--begin", str(tmp_path / "net.onnx")]
+    subprocess.run([*command[:1], str(TOOLS / "second.py"), *command[2:4], *last, *command[5:], "0.05"], check=True)
+    assert second(tmp_path / "net.onnx") == tmp_path / "net-second.onnx"
+    finder("net", score=0.05, weights=str(tmp_path / "net.onnx"))(canvas(200, 200))
     subprocess.run(
         [*command, "0.05", "-o", str(tmp_path / "further.onnx"), "--begin", str(tmp_path / "net.onnx")], check=True
     )

@@ -58,24 +58,29 @@ def loss(out: Tensor, target: Tensor) -> tuple[Tensor, Tensor]:
     found = right * (1 - chance) ** 2 * chance.log()
     empty = (1 - right) * (1 - heat) ** 4 * chance**2 * (1 - chance).log()
     heat_loss = -((found + empty) * counts).sum() / right.sum().clamp(min=1)
-    guess = out[:, 1:].clamp(-4, 4).exp()
+    return heat_loss, apart(out[:, 1:], sides, weight)
+
+
+def apart(guess: Tensor, sides: Tensor, weight: Tensor) -> Tensor:
+    """How little two boxes overlap that are given by their sides (left, top, right, bottom) from one point within, the
+    guess by their logarithms: (N, 4, ...)"""
+    guess = guess.clamp(-4, 4).exp()
     both = (torch.minimum(guess[:, 0], sides[:, 0]) + torch.minimum(guess[:, 2], sides[:, 2])) * (
         torch.minimum(guess[:, 1], sides[:, 1]) + torch.minimum(guess[:, 3], sides[:, 3])
     )
     area = (guess[:, 0] + guess[:, 2]) * (guess[:, 1] + guess[:, 3])
     true = (sides[:, 0] + sides[:, 2]) * (sides[:, 1] + sides[:, 3])
     overlap = both / (area + true - both).clamp(min=1e-6)
-    return heat_loss, (weight * (1 - overlap)).sum() / weight.sum().clamp(min=1)
+    return (weight * (1 - overlap)).sum() / weight.sum().clamp(min=1)
 
 
-def export(network: nn.Module, path: Path) -> None:
-    """ONNX with the batch norms folded into the convolutions, for any size that is a multiple of 32; the weights of the
-    convolutions are kept in 16 bits, which halves the file."""
+def export(network: nn.Module, path: Path, pixels: Tensor, free: dict[int, str], out: dict[int, str]) -> None:
+    """ONNX for inputs like `pixels` but for the dimensions that are free, with the batch norms folded into the
+    convolutions; the weights of the convolutions are kept in 16 bits, which halves the file."""
     temporary = path.with_suffix(".part.onnx")
     torch.onnx.export(
-        network.eval(), (torch.zeros(1, 3, 128, 160),), str(temporary), dynamo=False, opset_version=13,
-        input_names=["pixels"], output_names=["cells"],
-        dynamic_axes={"pixels": {2: "height", 3: "width"}, "cells": {2: "rows", 3: "columns"}},
+        network.eval(), (pixels,), str(temporary), dynamo=False, opset_version=13, input_names=["pixels"],
+        output_names=["cells"], dynamic_axes={"pixels": free, "cells": out},
     )  # fmt: skip
     model = onnx.load(temporary)
     for kept in [kept for kept in model.graph.initializer if len(kept.dims) == 4]:

@@ -15,6 +15,7 @@ from eshi.ground.image import Pixels
 SIDE = 192
 LEAST, MOST = 12.0, 128.0  # px: the faces that one look of the network should find; the pyramid does the rest
 STRIDE = 8
+SPOILT = 0.08  # the share of pasted faces whose pieces are shuffled or replaced: none any more
 
 
 @dataclass
@@ -48,7 +49,8 @@ def placed(
     turn = np.array([[cos, -sin], [sin, cos]]) @ np.diag([(-1 if flip else 1) * stretch, 1 / stretch])
     matrix = np.concatenate([turn / shrink, (to - turn @ anchor)[:, None]], 1).astype(np.float32)
     out = cv2.warpAffine(image, matrix, shape, flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
-    cover = cv2.warpAffine(np.full(image.shape[:2], 255, np.uint8), matrix, shape, flags=cv2.INTER_LINEAR)
+    whole = source.covers[level] if source.covers else np.full(image.shape[:2], 255, np.uint8)
+    cover = cv2.warpAffine(whole, matrix, shape, flags=cv2.INTER_LINEAR)
     middles = (source.boxes[:, :2] + source.boxes[:, 2:] / 2) @ turn.T + (to - turn @ anchor)
     sides = source.boxes[:, 2:] * scale * np.array([stretch, 1 / stretch])
     return out, cover, np.concatenate([middles - sides / 2, sides], 1).astype(np.float32)
@@ -237,11 +239,12 @@ def scene(rng: np.random.Generator, stock: Stock, shape: tuple[int, int] = (SIDE
             canvas = out
             boxes += list(new)
         else:
-            mask = soft_mask(rng, cover, here, source.tight)
+            figure = bool(source.covers) and rng.random() < 0.85
+            mask = cover[..., None] / np.float32(255) if figure else soft_mask(rng, cover, here, source.tight)
             others = [box for box in rest if shown(mask, box) > 0.1]
             if hidden(mask, boxes) or any(shown(mask, box) < 0.7 for box in others):
                 continue
-            spoilt = size > 24 and rng.random() < 0.14
+            spoilt = size > 24 and rng.random() < SPOILT
             if spoilt:
                 shuffle(rng, partial(ground, rng, stock), out, here)
             canvas = (canvas + (out.astype(np.float32) - canvas) * mask).astype(np.uint8)

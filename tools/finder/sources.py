@@ -6,7 +6,7 @@ import io
 import json
 import zipfile
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -33,17 +33,27 @@ class Source:
     sizes: list[Pixels]
     boxes: np.ndarray
     tight: bool = False  # nothing but a face: the outside of its box is no background worth pasting
+    covers: list[np.ndarray] = field(default_factory=list)  # of a figure cut out: where it covers, at every size
 
     @classmethod
-    def of(cls, pixels: Pixels, boxes: np.ndarray, tight: bool = False, longest: int = LONGEST) -> "Source":
+    def of(
+        cls, pixels: Pixels, boxes: np.ndarray, tight: bool = False, longest: int = LONGEST,
+        cover: np.ndarray | None = None,
+    ) -> "Source":  # fmt: skip
         scale = min(1.0, longest / max(pixels.shape[:2]))
-        sizes = [shrunk(pixels, scale) if scale < 1 else np.ascontiguousarray(pixels)]
-        while min(sizes[-1].shape[:2]) >= 32 and len(sizes) < 4:
-            sizes.append(shrunk(sizes[-1], 0.5))
-        return cls(sizes, np.asarray(boxes, np.float32).reshape(-1, 4) * scale, tight)
+        sizes = halves(pixels, scale)
+        covers = [] if cover is None else halves(cover, scale)
+        return cls(sizes, np.asarray(boxes, np.float32).reshape(-1, 4) * scale, tight, covers)
 
 
-def shrunk(pixels: Pixels, scale: float) -> Pixels:
+def halves(pixels: np.ndarray, scale: float) -> list[np.ndarray]:
+    sizes = [shrunk(pixels, scale) if scale < 1 else np.ascontiguousarray(pixels)]
+    while min(sizes[-1].shape[:2]) >= 32 and len(sizes) < 4:
+        sizes.append(shrunk(sizes[-1], 0.5))
+    return sizes
+
+
+def shrunk(pixels: np.ndarray, scale: float) -> np.ndarray:
     width, height = (max(1, round(side * scale)) for side in pixels.shape[1::-1])
     return cv2.resize(pixels, (width, height), interpolation=cv2.INTER_AREA)
 
@@ -74,8 +84,8 @@ def boxed(place: Path, longest: int = LONGEST) -> dict[str, Source]:
     for name, boxes in known.items():
         boxes = boxes["faces_xywh"] if isinstance(boxes, dict) else boxes
         if boxes and name in content:
-            pixels = decode(io.BytesIO(content[name]))
-            found[name] = Source.of(pixels, np.array([box[:4] for box in boxes]), longest=longest)
+            pixels, cover = decode(io.BytesIO(content[name])), outline(content[name])
+            found[name] = Source.of(pixels, np.array([box[:4] for box in boxes]), longest=longest, cover=cover)
     if not found:
         raise EshiError(f"boxes.json in {place} names none of its pictures", "name them as they lie below that folder")
     return found
@@ -93,14 +103,24 @@ def plain(place: Path, tight: bool = False) -> dict[str, Source]:
     return found
 
 
+def outlined(content: bytes) -> Thing | None:
+    """A picture with a transparent ground; None of any other."""
+    pixels = cv2.imdecode(np.frombuffer(content, np.uint8), cv2.IMREAD_UNCHANGED)
+    if pixels is None or pixels.ndim != 3 or pixels.shape[2] != 4 or pixels.dtype != np.uint8:
+        return None
+    return np.ascontiguousarray(pixels[..., [2, 1, 0, 3]])
+
+
+def outline(content: bytes) -> np.ndarray | None:
+    """Where a figure covers that was cut out; None of a picture that has a ground of its own."""
+    thing = outlined(content)
+    return None if thing is None or (thing[..., 3] < 128).mean() < 0.05 else thing[..., 3].copy()
+
+
 def things(place: Path) -> dict[str, Thing]:
     """Pictures with a transparent ground: animals, hands, emblems, whatever is no face. 64 px are enough."""
-    found = {}
-    for name, content in files(place).items():
-        pixels = cv2.imdecode(np.frombuffer(content, np.uint8), cv2.IMREAD_UNCHANGED)
-        if pixels is not None and pixels.ndim == 3 and pixels.shape[2] == 4 and pixels.dtype == np.uint8:
-            found[name] = np.ascontiguousarray(pixels[..., [2, 1, 0, 3]])
-    return found
+    found = {name: outlined(content) for name, content in files(place).items() if not name.endswith(".json")}
+    return {name: thing for name, thing in found.items() if thing is not None}
 
 
 def painted(count: int, seed: int) -> list[Source]:

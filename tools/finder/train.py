@@ -2,31 +2,19 @@
 with a boxes.json. The same command again goes on where it was stopped; it needs torch and the package onnx."""
 
 import argparse
-import copy
-import math
-import os
 import sys
-import time
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
-import cv2
 import numpy as np
 import torch
 from network import Network, export, load, loss
 from scenes import SIDE, Stock, scene, target
-from sources import CROWDED, boxed, painted, places, shown, split
-from torch.utils.data import DataLoader, IterableDataset
+from school import gathered, learn, options, ready
+from sources import places
+from torch.utils.data import IterableDataset
 
-from eshi.gather.finders import finder
 from eshi.ground.errors import EshiError
-from eshi.ground.progress import Progress
-from eshi.networks.engine import hold_memory
-
-SAVE_SECONDS = 60.0
-WARM_STEPS = 200
-MEMORY = 0.998  # of the averaged weights, which are the ones exported
 
 
 class Scenes(IterableDataset):
@@ -44,99 +32,22 @@ class Scenes(IterableDataset):
             self.step += 1
 
 
-def gathered(given: argparse.Namespace) -> Stock:
-    boxes, tight, empty = split(given, 0)
-    stock = Stock(boxes, tight, painted(given.painted, given.seed + 1), empty, things=shown(given, 0))
-    stock.crowds = [source for place in given.scenes for source in boxed(place, CROWDED).values()]
-    if given.begin:
-        search = finder("net", score=0.15, weights=str(given.begin))
-        stock.hard = [(source, np.array(box[:4], np.float32)) for source in empty for box in search(source.sizes[0])]
-    print(f"{len(boxes)} pictures with boxes, {len(tight)} tight faces, {len(empty)} pictures without a face, "
-          f"{len(stock.hard)} boxes in them, {len(stock.things)} things, {len(stock.crowds)} scenes")  # fmt: skip
-    return stock
-
-
-def rate(done: float, step: int, peak: float) -> float:
-    """A short warm-up, then a cosine down to a hundredth; `done` from 0 to 1."""
-    return peak * min(1.0, (step + 1) / WARM_STEPS) * (0.01 + 0.99 * (1 + math.cos(math.pi * min(1.0, done))) / 2)
-
-
-def average(mean: Network, network: Network, step: int) -> None:
-    keep = min(MEMORY, (step + 1) / (step + 10))
-    with torch.no_grad():
-        for old, new in zip(mean.state_dict().values(), network.state_dict().values(), strict=True):
-            if old.dtype.is_floating_point:
-                old.lerp_(new, 1 - keep)
-
-
-def save(path: Path, **state: Any) -> None:
-    temporary = path.with_suffix(".part")
-    torch.save(state, temporary)
-    os.replace(temporary, path)
-
-
 def train(given: argparse.Namespace) -> None:
-    hold_memory()
-    cv2.setNumThreads(1)  # before any work: a child cannot end the threads of OpenCV that its parent started, and hangs
-    torch.set_num_threads(given.threads)
-    torch.manual_seed(given.seed)
+    ready(given)
     network, stock = Network().to(memory_format=torch.channels_last), gathered(given)
-    checkpoint, step, spent = given.out.with_suffix(".pt"), 0, 0.0
-    if given.begin and not checkpoint.exists():
+    if given.begin and not given.out.with_suffix(".pt").exists():
         images, _ = next(iter(Scenes(stock, given.seed + 1, 4 * given.batch, 0)))
         load(network, given.begin, images.permute(0, 3, 1, 2).float().div_(127.5).sub_(1))
-    mean = copy.deepcopy(network)
-    optimizer = torch.optim.AdamW(network.parameters(), lr=given.rate, weight_decay=1e-3)
-    if checkpoint.exists():
-        state = torch.load(checkpoint, weights_only=True)
-        network.load_state_dict(state["network"])
-        mean.load_state_dict(state["mean"])
-        optimizer.load_state_dict(state["optimizer"])
-        step, spent = state["step"], state["spent"]
-        print(f"going on with {checkpoint}: step {step}, {spent / 60:.0f} of {given.minutes:g} minutes")
-    batches = iter(DataLoader(Scenes(stock, given.seed, given.batch, step), batch_size=None, num_workers=1,
-                              prefetch_factor=4))  # fmt: skip
-    begun, saved, shown = time.monotonic() - spent, time.monotonic(), [0.0, 0.0]
-    with Progress("training the finder", None, "scenes") as bar:
-        while spent < given.minutes * 60:
-            images, truth = next(batches)
-            pixels = images.permute(0, 3, 1, 2).float().div_(127.5).sub_(1)  # channels last as it lies
-            for group in optimizer.param_groups:
-                group["lr"] = rate(spent / (given.minutes * 60), step, given.rate)
-            with torch.autocast("cpu", torch.bfloat16, enabled=given.half):
-                out = network(pixels)
-            heat, box = loss(out.float(), truth)
-            optimizer.zero_grad(set_to_none=True)
-            (heat + 2 * box).backward()
-            torch.nn.utils.clip_grad_norm_(network.parameters(), 10.0)
-            optimizer.step()
-            average(mean, network, step)
-            step, spent = step + 1, time.monotonic() - begun
-            shown = [0.98 * old + 0.02 * new for old, new in zip(shown, (heat.item(), box.item()), strict=True)]
-            bar.advance(len(images), heat=f"{shown[0]:.3f}", box=f"{shown[1]:.3f}", minutes=f"{spent / 60:.1f}")
-            if time.monotonic() - saved > SAVE_SECONDS or spent >= given.minutes * 60:
-                save(checkpoint, network=network.state_dict(), mean=mean.state_dict(), step=step, spent=spent,
-                     optimizer=optimizer.state_dict())  # fmt: skip
-                saved = time.monotonic()
-    mean.load_state_dict(torch.load(checkpoint, weights_only=True)["mean"])
-    export(mean, given.out)
-    print(f"{given.out}: {given.out.stat().st_size / 1e6:.2f} MB after {step} steps of {given.batch} scenes")
+    mean = learn(network, None, lambda step: Scenes(stock, given.seed, given.batch, step), loss, given, "the finder")
+    export(mean, given.out, torch.zeros(1, 3, 128, 160), {2: "height", 3: "width"}, {2: "rows", 3: "columns"})
+    print(f"{given.out}: {given.out.stat().st_size / 1e6:.2f} MB")
 
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     places(parser)
-    parser.add_argument("-o", "--out", type=Path, required=True, help="the ONNX file; its checkpoint lies beside it")
-    parser.add_argument("--painted", type=int, default=1000, help="pictures drawn by the painter")
-    parser.add_argument("--scenes", nargs="*", type=Path, default=[],
-                        help="folders or zips that eshi paint --kind scenes drew")  # fmt: skip
+    options(parser)
     parser.add_argument("--begin", type=Path, help="an ONNX file to go on from; its mistakes are shown more often")
-    parser.add_argument("--half", action="store_true", help="multiply in 16 bits: faster where the processor can")
-    parser.add_argument("--minutes", type=float, default=40.0)
-    parser.add_argument("--batch", type=int, default=24)
-    parser.add_argument("--rate", type=float, default=2e-3)
-    parser.add_argument("--threads", type=int, default=1)
-    parser.add_argument("--seed", type=int, default=0)
     try:
         train(parser.parse_args())
     except EshiError as error:
