@@ -13,8 +13,8 @@ from eshi.explore.directions import Directions
 from eshi.explore.measures import COLOURS, across, down, eye_colour, hair_colour, hair_light
 
 pytestmark = pytest.mark.slow
-SEEDS = range(10)
-MANY = 60  # seeds for a mean: of ten, the share of position comes out between 0.15 and 0.37 on one run
+# Seeds. On one run, of ten the share of position comes out between 0.15 and 0.37, and 7 go to blue where 53 of 60 do.
+MANY = 60
 STEPS = 9
 
 
@@ -65,13 +65,13 @@ def ends(images: np.ndarray) -> tuple[float, float, float]:
 @pytest.mark.parametrize("colour", ["pink", "blue", "blonde"])
 def test_hair_goes_to_a_colour(who: Artist, found: Directions, colour: str) -> None:
     target, closer, distances = np.array(COLOURS[colour]) / 255, 0, []
-    for z in who.G.draw(len(SEEDS), 0):
+    for z in who.G.draw(MANY, 0):
         done = edit(who, z, {"hair": colour}, found)
         off = 255 * np.linalg.norm(hair_colour(done.images) - target, axis=1)
         closer += bool((np.diff(off) < 1).all() and off[-1] <= off[0])
         distances.append((off[0], off[-1]))
-    print(f"{colour}: steadily closer in {closer} of 10; RGB distance {np.median(distances, axis=0)}")
-    assert closer >= 8
+    print(f"{colour}: steadily closer in {closer} of {MANY}; RGB distance {np.median(distances, axis=0)}")
+    assert closer >= 0.8 * MANY
 
 
 def test_a_direction_without_labels_means_something() -> None:
