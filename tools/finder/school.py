@@ -5,6 +5,7 @@ import argparse
 import copy
 import math
 import os
+import sys
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -14,11 +15,12 @@ import cv2
 import numpy as np
 import torch
 from scenes import Stock
-from sources import CROWDED, boxed, painted, shown, split
+from sources import CROWDED, boxed, painted, places, shown, split
 from torch import Tensor, nn
 from torch.utils.data import DataLoader, IterableDataset
 
 from eshi.gather.finders import finder
+from eshi.ground.errors import EshiError
 from eshi.ground.progress import Progress
 from eshi.networks.engine import hold_memory
 
@@ -27,7 +29,10 @@ WARM_STEPS = 200
 MEMORY = 0.998  # of the averaged weights, which are the ones exported
 
 
-def options(parser: argparse.ArgumentParser) -> None:
+def main(doc: str | None, train: Callable[[argparse.Namespace], None], begin: str, usual: Path | None = None) -> int:
+    """The command line of both."""
+    parser = argparse.ArgumentParser(description=doc)
+    places(parser)
     parser.add_argument("-o", "--out", type=Path, required=True, help="the ONNX file; its checkpoint lies beside it")
     parser.add_argument("--painted", type=int, default=1000, help="pictures drawn by the painter")
     parser.add_argument("--scenes", nargs="*", type=Path, default=[],
@@ -38,6 +43,13 @@ def options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--rate", type=float, default=2e-3)
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--begin", type=Path, default=usual, help=begin)
+    try:
+        train(parser.parse_args())
+    except EshiError as error:
+        print(f"{error}\n{error.hint}", file=sys.stderr)
+        return error.code
+    return 0
 
 
 def ready(given: argparse.Namespace) -> None:

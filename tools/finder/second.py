@@ -12,19 +12,19 @@ import numpy as np
 import torch
 from network import apart, export
 from scenes import Stock, scene
-from school import gathered, learn, options, ready
-from sources import places
+from school import gathered, learn, main, ready
 from torch import Tensor, nn
 from torch.nn import functional
 from torch.utils.data import IterableDataset
 
 import eshi.judging
-from eshi.gather.finders.net import CLOSE, WEIGHTS, agreed, close, distinct, look, network, resized, scales
-from eshi.ground.errors import EshiError
+from eshi.gather.finders.evaluate import overlap
+from eshi.gather.finders.net import CLOSE, WEIGHTS, close, network, proposed
 from eshi.networks.lite import MEAN, STD, Lite
 
 BLOCKS = 9  # of Lite0: up to 80 channels at a sixteenth of the side
 SHAPE = (320, 256)  # px of a scene
+SMALLEST = 24  # px: the first look is asked for faces from this size
 DOUBT = 0.1  # proposals below are not learned from: the finder does not look at them again
 RIGHT, WRONG = 0.5, 0.3  # overlaps with a face from which a proposal is one, and below which it is none
 
@@ -82,7 +82,7 @@ class Doubts(IterableDataset):
             truths: list[np.ndarray] = []
             while len(frames) < self.batch:
                 pixels, faces = scene(rng, self.stock, SHAPE)
-                for box, truth in doubts(rng, proposed(first, pixels), faces):
+                for box, truth in doubts(rng, proposed(first, pixels, SMALLEST, DOUBT)[:, :4], faces):
                     frame = close(pixels, box)
                     if rng.random() < 0.5:
                         frame, truth[[1, 3]] = frame[:, ::-1], truth[[3, 1]]
@@ -94,16 +94,6 @@ class Doubts(IterableDataset):
             self.step += 1
 
 
-def proposed(net: "cv2.dnn.Net", pixels: np.ndarray) -> np.ndarray:
-    height, width = pixels.shape[:2]
-    small, looks = pixels, []
-    for scale in scales(width, height, 24):
-        small = resized(small, max(1, round(width * scale)), max(1, round(height * scale)))
-        looks.append(look(net, small, (width, height)))
-    boxes = agreed(looks)
-    return distinct(boxes[boxes[:, 4] >= DOUBT])[:, :4]
-
-
 def doubts(rng: np.random.Generator, boxes: np.ndarray, faces: np.ndarray) -> Iterator[tuple[np.ndarray, np.ndarray]]:
     """Boxes (left, top, right, bottom) to look at again, and what is true of each: what was proposed, every face a bit
     beside its place, parts of faces, what is below them (clothes, hands), and one anywhere."""
@@ -113,14 +103,13 @@ def doubts(rng: np.random.Generator, boxes: np.ndarray, faces: np.ndarray) -> It
     moved += [beside(rng, face, 1.2) for face in lower if rng.random() < 0.7]
     side, at = np.exp(rng.uniform(np.log(20), np.log(120))), rng.random(2) * SHAPE
     moved.append(np.concatenate([at - side / 2, at + side / 2]).astype(np.float32))
-    every = [boxes[:10], *(one[None] for one in moved)]
-    for box in np.concatenate([one for one in every if len(one)] or [np.zeros((0, 4))]):
+    for box in (*boxes[:10], *moved):
         size = np.sqrt(max(np.prod(box[2:] - box[:2]), 1.0))
         if size < 15:
             continue
         truth = np.zeros(6, np.float32)
         if len(corners):
-            common = overlaps(box, corners)
+            common = [overlap([*box[:2], *(box[2:] - box[:2])], face) for face in faces]
             best = int(np.argmax(common))
             face, middle = corners[best], (box[:2] + box[2:]) / 2
             within = np.clip(face, 0, [*SHAPE, *SHAPE])
@@ -139,13 +128,6 @@ def beside(rng: np.random.Generator, box: np.ndarray, much: float) -> np.ndarray
     return np.concatenate([middle - sides / 2, middle + sides / 2]).astype(np.float32)
 
 
-def overlaps(box: np.ndarray, others: np.ndarray) -> np.ndarray:
-    sides = np.minimum(box[2:], others[:, 2:]) - np.maximum(box[:2], others[:, :2])
-    both = sides.clip(0).prod(-1)
-    areas = (others[:, 2:] - others[:, :2]).prod(-1)
-    return both / (np.prod(box[2:] - box[:2]) + areas - both)
-
-
 def loss(out: Tensor, truth: Tensor) -> tuple[Tensor, Tensor]:
     counts = (truth[:, 0] >= 0).float()
     told = functional.binary_cross_entropy_with_logits(out[:, 0], truth[:, 0].clamp(0), counts, reduction="sum")
@@ -161,18 +143,5 @@ def train(given: argparse.Namespace) -> None:
     print(f"{given.out}: {given.out.stat().st_size / 1e6:.2f} MB")
 
 
-def main() -> int:
-    parser = argparse.ArgumentParser(description=__doc__)
-    places(parser)
-    options(parser)
-    parser.add_argument("--begin", type=Path, default=WEIGHTS, help="the first look, an ONNX file")
-    try:
-        train(parser.parse_args())
-    except EshiError as error:
-        print(f"{error}\n{error.hint}", file=sys.stderr)
-        return error.code
-    return 0
-
-
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(main(__doc__, train, "the first look, an ONNX file", WEIGHTS))

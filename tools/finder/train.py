@@ -4,17 +4,13 @@ with a boxes.json. The same command again goes on where it was stopped; it needs
 import argparse
 import sys
 from collections.abc import Iterator
-from pathlib import Path
 
 import numpy as np
 import torch
 from network import Network, export, load, loss
 from scenes import SIDE, Stock, scene, target
-from school import gathered, learn, options, ready
-from sources import places
+from school import gathered, learn, main, ready
 from torch.utils.data import IterableDataset
-
-from eshi.ground.errors import EshiError
 
 
 class Scenes(IterableDataset):
@@ -43,18 +39,5 @@ def train(given: argparse.Namespace) -> None:
     print(f"{given.out}: {given.out.stat().st_size / 1e6:.2f} MB")
 
 
-def main() -> int:
-    parser = argparse.ArgumentParser(description=__doc__)
-    places(parser)
-    options(parser)
-    parser.add_argument("--begin", type=Path, help="an ONNX file to go on from; its mistakes are shown more often")
-    try:
-        train(parser.parse_args())
-    except EshiError as error:
-        print(f"{error}\n{error.hint}", file=sys.stderr)
-        return error.code
-    return 0
-
-
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(main(__doc__, train, "an ONNX file to go on from; its mistakes are shown more often"))

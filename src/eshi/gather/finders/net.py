@@ -54,12 +54,8 @@ class Net:
         height, width = pixels.shape[:2]
         if max(height, width) < self.smallest:
             return []
-        net, found, small, looks = network(self.weights), [], pixels, []
-        for scale in scales(width, height, self.smallest):
-            small = resized(small, max(1, round(width * scale)), max(1, round(height * scale)))
-            looks.append(look(net, small, (width, height)))
-        boxes = agreed(looks)
-        boxes = distinct(boxes[boxes[:, 4] >= (self.score - SECOND) / (1 - SECOND)])  # what may still be sure enough
+        least = (self.score - SECOND) / (1 - SECOND)  # what may still be sure enough after a second look
+        boxes, found = proposed(network(self.weights), pixels, self.smallest, least), []
         for left, top, right, bottom, score in distinct(again(network(second(self.weights)), pixels, boxes)):
             if score < self.score:
                 continue
@@ -68,6 +64,17 @@ class Net:
             if max(w, h) >= self.smallest and min(w, h) > 0:
                 found.append((x, y, w, h, round(float(score), 3)))
         return sorted(found, key=lambda box: (-box[4], box))
+
+
+def proposed(net: "cv2.dnn.Net", pixels: Pixels, smallest: int, least: float) -> np.ndarray:
+    """(N, 5) left, top, right, bottom, score of all looks at the picture, each face once, best first."""
+    height, width = pixels.shape[:2]
+    small, looks = pixels, []
+    for scale in scales(width, height, smallest):
+        small = resized(small, max(1, round(width * scale)), max(1, round(height * scale)))
+        looks.append(look(net, small, (width, height)))
+    boxes = agreed(looks)
+    return distinct(boxes[boxes[:, 4] >= least])
 
 
 def scales(width: int, height: int, smallest: int) -> list[float]:
@@ -117,6 +124,7 @@ def agreed(looks: list[np.ndarray]) -> np.ndarray:
 
 
 def second(weights: Path) -> Path:
+    """The weights of the second look: those beside the first one's, otherwise those that come with eshi."""
     own = weights.with_name(f"{weights.stem}-second.onnx")
     return own if own.is_file() else WEIGHTS.with_name(f"{WEIGHTS.stem}-second.onnx")
 
