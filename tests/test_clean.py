@@ -242,7 +242,11 @@ def test_the_size_of_a_jpeg_is_read_as_its_decoder_does(mode: str, options: dict
 
 @pytest.mark.parametrize("size", [(900, 8), (8, 900), (20_000, 8), (8, 8)])
 def test_strips_are_measured_too(size: tuple[int, int]) -> None:
-    measure(encode(np.zeros((*size, 3), np.uint8)))
+    found = measure(encode(np.zeros((*size, 3), np.uint8)))
+    assert found["side"] == 8
+    numbers = [found[name] for name in found.dtype.names or () if found.dtype[name].base.kind == "f"]
+    assert numbers
+    assert all(np.isfinite(number).all() for number in numbers)
 
 
 def test_a_zip_is_judged_where_it_lies_and_training_honours_it(folder: Path, tmp_path: Path) -> None:
