@@ -15,7 +15,7 @@ from untrained import kept, made
 
 import eshi
 from eshi import explore
-from eshi.artist import Artist, draw, stream
+from eshi.artist import Artist, draw, stream, typical
 from eshi.explore.directions import Directions, save
 from eshi.ground import image
 from eshi.ground.registry import DISCRIMINATORS
@@ -58,11 +58,12 @@ def test_drawing_needs_no_loss(run: Path) -> None:
     np.testing.assert_array_equal(draw(changed(run, own), 3).images, same)
 
 
-def test_without_d_it_draws_and_does_not_search(run: Path) -> None:
+def test_without_d_it_draws_and_asks_nobody_who_is_not_there(run: Path) -> None:
     same = draw(run, 3).images
     changed(run, lambda state: state.pop("D"))
     np.testing.assert_array_equal(draw(run, 3).images, same)
-    refused(lambda: draw(run, 3, search=9), "holds no D")
+    refused(lambda: draw(run, 3, search=9, by="D"), "holds no D")
+    assert len(draw(run, 3, search=9).scores) == 3
     assert explore.walk(run, [1, 2], 4).measured_by == "pixels at 16x16"
 
 
@@ -144,17 +145,51 @@ def test_a_search_finds_what_d_likes_best_whatever_it_is_cut_into(run: Path) -> 
     who = Artist.load(run)
     with torch.no_grad():
         scores = {seed: float(who.D(who.G(who.G.draw(1, seed)))) for seed in range(5, 155)}
-    found = draw(who, 4, seed=5, search=150)
+    found = draw(who, 4, seed=5, search=150, by="D")
     assert found.numbers == sorted(scores, key=lambda seed: -scores[seed])[:4]
     np.testing.assert_allclose(found.scores, sorted(scores.values(), reverse=True)[:4], rtol=1e-4)
     np.testing.assert_array_equal(found.images[1], draw(who, 1, seed=found.numbers[1]).images[0])
+
+
+def test_what_is_unlike_all_others_is_not_the_best(run: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """However many others went wrong, each in its own way, and of any colour."""
+    who, well = Artist.load(run), torch.rand(1, 3, 64, 64, generator=torch.Generator().manual_seed(1)) * 2 - 1
+
+    def drawn(z: torch.Tensor) -> torch.Tensor:
+        wrong = [torch.randn(3, 64, 64, generator=torch.Generator().manual_seed(int(i))) / 2 for i in z[:, 0]]
+        hue = torch.rand(len(z), 3, 1, 1, generator=torch.Generator().manual_seed(2))
+        good = (z[:, 0] % 5 == 0)[:, None, None, None]
+        return torch.where(good, well.mean(1, keepdim=True) * 0.5 + hue - 0.5, torch.stack(wrong)).clamp(-1, 1)
+
+    monkeypatch.setattr(who, "latents", lambda some: torch.tensor([[float(i)] for i in some]))
+    monkeypatch.setattr(who, "drawn", drawn)
+    for crowd in (1000, 64):  # held against all of them, or against the first
+        monkeypatch.setattr(typical, "CROWD", crowd)
+        numbers, scores = who.search(30, range(150))
+        assert set(numbers) == set(range(0, 150, 5))
+        assert scores == sorted(scores, reverse=True)
+        assert scores[-1] > 0.9
+
+
+def test_a_drawing_is_as_typical_whatever_it_is_cut_into(run: Path) -> None:
+    who = Artist.load(run)
+    drawn = who.drawn(who.latents(range(150)))
+    whole = torch.cat(list(typical.likeness([drawn])))
+    near = typical.forms(drawn) @ typical.forms(drawn).T
+    near.fill_diagonal_(-1)
+    assert torch.allclose(whole, near.topk(typical.NEAREST, dim=1).values.mean(dim=1), atol=1e-4)
+    for size in (1, 7, 149):
+        parts = torch.cat(list(typical.likeness(drawn.split(size))))
+        assert torch.allclose(parts, whole, atol=1e-4)
+    assert draw(who, 3, search=150).numbers == whole.argsort(descending=True)[:3].tolist()
+    assert len(draw(who, 2, search=2).scores) == len(draw(who, 1, search=1).scores) + 1 == 2
 
 
 def test_a_d_that_looks_in_several_ways_is_asked_for_its_mean() -> None:
     who = made()
     D = who.D
     who.D = lambda images: torch.stack([D(images), 3 * D(images), -D(images)], 1)
-    assert draw(who, 3, search=40).numbers == draw(made(), 3, search=40).numbers
+    assert draw(who, 3, search=40, by="D").numbers == draw(made(), 3, search=40, by="D").numbers
 
 
 @pytest.mark.parametrize("name", sorted(DISCRIMINATORS))
@@ -164,7 +199,7 @@ def test_every_d_is_loaded_and_asked_without_a_word(tmp_path: Path, name: str) -
     run = kept(Artist(chosen, 0, *networks(chosen)), tmp_path / "run")
     with warnings.catch_warnings(record=True) as said:
         warnings.simplefilter("always")
-        assert len(draw(run, 2, search=10).scores) == 2
+        assert len(draw(run, 2, search=10, by="D").scores) == 2
     assert said == []
 
 

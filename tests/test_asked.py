@@ -223,7 +223,8 @@ def test_every_verb_takes_wishes(asked_run: Path) -> None:
     assert drawn.out.name.endswith("hair=red.png")
     assert np.array_equal(drawn.images, who.render(z + red))
     assert not np.array_equal(drawn.images, who.render(z))
-    assert len(eshi.draw(asked_run, count=4, search=8, labels=["hair=blue"]).scores) == 4
+    for by in ("typical", "D"):
+        assert len(eshi.draw(asked_run, count=4, search=8, by=by, labels=["hair=blue"]).scores) == 4
     row = eshi.sweep(asked_run, dims="hair", seed=[0, 1])
     assert row.labels == ["blue", "red"]
     assert row.text().endswith("blue, red")

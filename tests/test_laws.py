@@ -25,7 +25,7 @@ gather      workers painter.pen painter.character painter.head painter.hair pain
              attributes tagger label faceset
 networks    contracts shard prior lite engine labels *  build
 run         tensorfile checkpoint logbook folder shipped
-artist      points artist
+artist      points typical artist
 judging     metrics features judge witness obedience guard watch compare
 pages       page curves chart lapse origin headline faces labels run
 training    losses augment ranks team turn recorder pupils piece said learn start course loop

@@ -46,7 +46,7 @@ def test_it_draws_with_no_run_in_sight(nowhere: Path) -> None:
 
 
 def test_what_it_cannot_it_says(capsys: pytest.CaptureFixture) -> None:
-    for words in (["look", "painted"], ["draw", "--search", "9", "--count", "1"]):
+    for words in (["look", "painted"], ["draw", "--search", "9", "--count", "1", "--by", "D"]):
         assert command(words) == 2
         said = capsys.readouterr().err
         assert "the generator that comes with eshi has no D" in said

@@ -196,7 +196,7 @@ def test_draw_is_deterministic_and_a_face_has_a_number(faces: Path, tiny: Recipe
 
 def test_search_keeps_the_best_by_d(faces: Path, tiny: Recipe, tmp_path: Path) -> None:
     who = Artist.load(train(faces, longer(tiny, "16"), tmp_path / "run"))
-    best = draw(who, 4, seed=5, search=40)
+    best = draw(who, 4, seed=5, search=40, by="D")
     everyone = {n: float(who.D(who.G(who.G.draw(1, n)))) for n in range(5, 45)}
     wanted = sorted(everyone, key=everyone.__getitem__, reverse=True)[:4]
     assert best.numbers == wanted

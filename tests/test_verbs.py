@@ -152,7 +152,7 @@ def test_a_default_stands_in_the_signature_of_the_verb_alone(verb: str) -> None:
     [
         ("crop", "finder size margin smallest on workers"),
         ("clean", "near blur dark flat grey smallest finder score undo workers"),
-        ("draw", "count search mean std"),
+        ("draw", "count search mean std by"),
         ("sweep", "dims steps rows"),
         ("walk", "frames loop even"),
         ("mix", "noise seed"),

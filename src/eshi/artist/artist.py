@@ -1,18 +1,18 @@
-"""Drawing with a trained generator: numbered faces, named ones, the best of many by D's taste."""
+"""Drawing with a trained generator: numbered faces, named ones, the best of many."""
 
 import math
 import warnings
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import torch
 from torch import Tensor
 
 from eshi import recipe
-from eshi.artist import points
+from eshi.artist import points, typical
 from eshi.artist.points import Latent
 from eshi.ground import image
 from eshi.ground.errors import EshiError, near_miss
@@ -25,6 +25,7 @@ from eshi.recipe import Recipe
 from eshi.run import checkpoint, shipped
 
 BATCH = 64  # faces drawn at once
+By = Literal["typical", "D"]  # what the best of many are
 STEPS = dict(zip(shipped.CHECKPOINTS, ("best step", "last step"), strict=True))
 
 
@@ -159,19 +160,28 @@ class Artist:
         return render(self.G, self.wishing(z))
 
     @torch.inference_mode()
-    def search(self, count: int, numbers: range, mean: float = 0.0, std: float = 1.0) -> tuple[list[int], list[float]]:
-        """The `count` drawings that D likes best, best first, and how much."""
-        scores = []
+    def search(
+        self, count: int, numbers: range, mean: float = 0.0, std: float = 1.0, by: By = "typical"
+    ) -> tuple[list[int], list[float]]:
+        """The best `count` drawings, best first, and how good: how typical they are, or how much D likes them."""
+        judge = self.liking if by == "D" else typical.likeness
+        with Progress("searching", len(numbers), "faces") as bar:
+
+            def drawings() -> Iterator[Tensor]:
+                for some in batches(numbers):
+                    yield self.drawn(mean + std * self.latents(some))
+                    bar.advance(len(some))
+
+            scores = torch.cat([part.cpu() for part in judge(drawings())])
+        best = scores.argsort(descending=True, stable=True)[:count]
+        return [numbers[int(i)] for i in best], scores[best].tolist()
+
+    def liking(self, drawings: Iterable[Tensor]) -> Iterator[Tensor]:
         wish = spoken(self.recipe.labels.values, self.asked) if self.recipe.labels and self.asked else None
         D = told(self.critic, None if wish is None else wish.to(self.engine.device))
-        with Progress("searching", len(numbers), "faces") as bar:
-            for some in batches(numbers):
-                liking = D(self.drawn(mean + std * self.latents(some))).cpu()
-                scores.append(liking if liking.ndim == 1 else liking.mean(1))
-                bar.advance(len(some))
-        liked = torch.cat(scores)
-        best = liked.argsort(descending=True, stable=True)[:count]
-        return [numbers[int(i)] for i in best], liked[best].tolist()
+        for drawn in drawings:
+            liked = D(drawn)
+            yield liked if liked.ndim == 1 else liked.mean(1)
 
 
 class Absent:
@@ -225,8 +235,8 @@ def built(found: Recipe, names: Iterable[str], device: str, file: Path) -> dict[
 
 @dataclass
 class Drawing:
-    """`images` (N, H, W, 3) uint8; `numbers[i]` draws image i alone: a seed, or what was asked for; `scores` are D's,
-    if it was searched."""
+    """`images` (N, H, W, 3) uint8; `numbers[i]` draws image i alone: a seed, or what was asked for; `scores` say how
+    good each is, if it was searched."""
 
     images: np.ndarray
     numbers: list[int | str]
@@ -246,13 +256,13 @@ def render(G: Generator, z: Tensor, batch: int = BATCH) -> np.ndarray:
 
 def draw(
     run: Path | str | Artist, count: int = 64, seed: int = 0, search: int = 0, mean: float = 0.0, std: float = 1.0,
-    faces: Sequence[Latent] = (),
+    faces: Sequence[Latent] = (), by: By = "typical",
 ) -> Drawing:  # fmt: skip
-    """The drawings number seed, seed + 1, ...; with `search`, the best `count` of that many by D, best first.
+    """The drawings number seed, seed + 1, ...; with `search`, the best `count` of that many, best first.
 
     `faces` are drawn instead: seeds, favourites' names, .npy files, latents.
     """
-    parts = list(stream(run, count, seed, search, mean, std, faces))
+    parts = list(stream(run, count, seed, search, mean, std, faces, by))
     images = np.concatenate([part.images for part in parts])
     numbers, scores = [n for part in parts for n in part.numbers], [s for part in parts for s in part.scores]
     return Drawing(images, numbers, scores)
@@ -260,7 +270,7 @@ def draw(
 
 def stream(
     run: Path | str | Artist, count: int = 64, seed: int = 0, search: int = 0, mean: float = 0.0, std: float = 1.0,
-    faces: Sequence[Latent] = (),
+    faces: Sequence[Latent] = (), by: By = "typical",
 ) -> Iterator[Drawing]:  # fmt: skip
     """The same, a few at a time: as many as there is room for on the disk."""
     if count < 1 or 0 < search < count or search < 0 or not 0 <= seed < points.SEEDS:
@@ -276,7 +286,7 @@ def stream(
     chosen: Sequence[Latent] = faces if len(faces) else range(seed, seed + count)
     scores: list[float] = []
     if search:
-        chosen, scores = who.search(count, range(seed, seed + search), mean, std)
+        chosen, scores = who.search(count, range(seed, seed + search), mean, std, by)
     for start, some in zip(range(0, len(chosen), BATCH), batches(chosen), strict=True):
         images = who.render(mean + std * who.latents(some))
         yield Drawing(images, [points.said(point) for point in some], scores[start : start + BATCH])

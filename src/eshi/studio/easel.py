@@ -74,7 +74,6 @@ def about(studio: Studio, at: str) -> Any:
             "size": who.recipe.width_height,
             "latent": who.G.latent,
             "ends": who.G.prior.ends,
-            "searches": who.D is not None,
             "directions": directions,
             "stale": stale,
             "favourites": list(who.favourites()),
@@ -88,7 +87,7 @@ def draw(
     studio: Studio, at: str, seed: Seed = 0, count: Count = 24, search: Search = 0, std: Spread = 1.0,
     faces: str = "", asked: str = "",
 ) -> Answer:  # fmt: skip
-    """drawings by number, or the best of many by D; faces=1,2,miku draws just these; asked=hair=pink,glasses=yes"""
+    """drawings by number, or the best of many; faces=1,2,miku draws just these; asked=hair=pink,glasses=yes"""
     run_of(studio, at)
     from eshi.artist import draw
 

@@ -31,7 +31,7 @@ Done in {clock(self.seconds)}. Look at
   {self.run / "samples"}    the same 64 latents while the network learned
   {self.faces}    what it learned from, and how it was judged: eshi faces {self.faces}
 Next
-  eshi draw {self.run} --seed 100 --search 256    the best 64 of 256 by the discriminator
+  eshi draw {self.run} --seed 100 --search 256    the best 64 of 256
   eshi train {self.faces} -o {self.run} --images 300k    go on where it stopped
   eshi train YOUR_FACES/ -r eshi-64    your own faces"""
 

@@ -29,8 +29,8 @@ from eshi.verbs.verb import About, settings, verb
 
 @dataclass
 class Drawn:
-    """`images` (N, H, W, 3) uint8; `numbers[i]` is the seed, or the name, that draws image i; `scores` are D's, where
-    it was asked. `step` is what it was drawn with; `out` the sheet, None where nothing was
+    """`images` (N, H, W, 3) uint8; `numbers[i]` is the seed, or the name, that draws image i; `scores` say how good
+    each is, where it was searched. `step` is what it was drawn with; `out` the sheet, None where nothing was
     written, or the folder of single files, which alone hold the images then."""
 
     out: Path | None
@@ -53,7 +53,10 @@ def draw(
         int | str,
         About("the number of the first face; or just these faces: miku or miku,7,face.npy", metavar="FACE"),
     ] = 0,
-    search: Annotated[int, About("draw so many and keep the best by D; 0: no search")] = 0,
+    search: Annotated[int, About("draw so many and keep the best; 0: no search")] = 0,
+    by: Annotated[
+        Literal["typical", "D"], About("the best: well drawn, as most are; or what the discriminator likes")
+    ] = "typical",
     labels: With = (),
     mean: Annotated[float, About("added to the latents")] = 0.0,
     std: Annotated[float, About("scales the latents; less is tamer")] = 1.0,
@@ -74,14 +77,14 @@ def draw(
 
     shown = style(scale, smooth, bare)
     numbered = str(seed).strip().lstrip("-").isdecimal()
-    wanted = (count, int(seed) if numbered else 0, search, mean, std, () if numbered else points(seed))
+    wanted = (count, int(seed) if numbered else 0, search, mean, std, () if numbered else points(seed), by)
     asked = wishes(labels)
     who = granted(run, asked, device)
     if single is not None:
         numbers: list[int | str] = []
         scores: list[float] = []
         others = 0
-        whole = count if numbered else len(wanted[-1])
+        whole = count if numbered else len(wanted[-2])
         with Progress(f"drawing into {single}", whole, "faces") as bar:
             for part in stream(who, *wanted):  # written as they come: they may be more than fit into memory
                 for number, face in zip(part.numbers, part.images, strict=True):
@@ -99,7 +102,7 @@ def draw(
     words = [count, f"seed{seed}"] if numbered else ["faces", said(seed)]
     options = {"from": search, "mean": mean, "std": std if std != 1 else 0}
     words += [f"{key}{value:g}" for key, value in options.items() if value]
-    words += settings(asked)
+    words += [*settings(asked), *(["by-D"] if search and by == "D" else [])]
     picture = hung(found.images, [str(number) for number in found.numbers], style=shown)
     where = sheet(picture, run, out, *words, style=shown, force=force)
     return Drawn(where, found.numbers, found.scores, who.step_name, found.images)
