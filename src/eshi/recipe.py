@@ -124,6 +124,7 @@ class Recipe:
     seed: Annotated[int, Range(0)] = 0
     d_every: Positive = 1  # D steps every so many batches
     g_every: Positive = 1
+    steady: Count = 0  # images at G's whole rate, which falls from then on (learn.rate); 0: it never falls
     ema: Weight = 0.0  # half-life in images of the average of G that draws; 0: G itself draws
     generator: dict = field(default_factory=lambda: {"name": "dcgan"})
     discriminator: dict = field(default_factory=lambda: {"name": "dcgan"})

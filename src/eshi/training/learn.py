@@ -1,6 +1,7 @@
 """One step of learning. Its randomness is keyed by (seed, step), so a run goes on as if it had not been stopped."""
 
 import functools
+import math
 
 import torch
 from torch import Tensor
@@ -16,11 +17,13 @@ from eshi.training.said import said
 from eshi.training.team import dealt
 
 ALL = slice(None)
+STAIRS = 8  # to half the rate: a step that was recorded on a GPU has its rate in it, and must be recorded anew
 
 
 def learn(recipe: Recipe, engine: Engine, who: Pupils, faces: FaceSet, step: int) -> Terms:
     """One step, by all shards where there are some. What came out is returned, detached."""
     seed_everything(recipe.seed, step + 1)  # 0 made the weights
+    who.pace(rate(recipe, step * recipe.batch))
     if (team := who.team) is None:
         with who.turn:
             return lesson(recipe, engine, who, faces, step)
@@ -30,6 +33,15 @@ def learn(recipe: Recipe, engine: Engine, who: Pupils, faces: FaceSet, step: int
         return lesson(recipe, engine, who.twins[place], faces, step, team.shards[place].rows)
 
     return team.learn(work, keyed(recipe.seed, step + 1))
+
+
+def rate(recipe: Recipe, images: int) -> float:
+    """G's: with the square root of the images once it falls, so that no length need be known (Karras et al. 2024,
+    EDM2, arXiv:2312.02696). The teachers keep theirs, or they would fall behind G."""
+    if not recipe.steady or images <= recipe.steady:
+        return recipe.g_adam.lr
+    halvings = math.log2(images / recipe.steady) / 2
+    return float(recipe.g_adam.lr * 2.0 ** -(math.floor(STAIRS * halvings) / STAIRS))
 
 
 def lesson(recipe: Recipe, engine: Engine, who: Pupils, faces: FaceSet, step: int, rows: slice = ALL) -> Terms:

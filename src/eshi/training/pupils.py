@@ -131,6 +131,13 @@ class Pupils:
             if isinstance(part, torch.optim.Optimizer):
                 part.param_groups[0]["lr"] = state[name]["param_groups"][0]["lr"]
 
+    def pace(self, rate: float) -> None:
+        """How fast G learns from now on."""
+        for group in self.opt_G.param_groups:
+            if group["lr"] != rate and self.recorder:
+                self.recorder.forget()
+            group["lr"] = rate
+
     def brake(self, times: int) -> None:
         """The teachers learn slower by as many rollbacks as there have been."""
         for teacher in self.teachers:
