@@ -1,10 +1,9 @@
-"""How fast G learns, and from how near the teachers look."""
+"""How fast G learns."""
 
 import math
 from pathlib import Path
 
 import pytest
-import torch
 from test_recorder import CPU, Taped, Work, assert_same, learned, steady
 from test_train import longer, same
 
@@ -13,7 +12,6 @@ from eshi.gather.faceset import faceset
 from eshi.ground.errors import EshiError
 from eshi.recipe import Recipe
 from eshi.run import checkpoint
-from eshi.training.augment import DiffAugment, zoomed
 from eshi.training.learn import learn, rate
 from eshi.training.loop import train
 from eshi.training.pupils import pupils
@@ -33,7 +31,7 @@ def test_the_rate_stays_and_then_falls_with_the_square_root_of_the_images(tiny: 
 
 
 def test_only_g_slows_down_and_a_stop_changes_no_bit(faces: Path, tiny: Recipe, tmp_path: Path) -> None:
-    of = recipe.parse(tiny.as_dict(), ["steady=40", "augment.name=diff", "augment.zoom=2", "loss.r1=1"])
+    of = recipe.parse(tiny.as_dict(), ["steady=40", "augment.name=diff", "loss.r1=1"])
     whole = train(faces, of, tmp_path / "whole")
     train(faces, longer(of, "72"), tmp_path / "parts")
     assert same(whole, train(faces, of, tmp_path / "parts"))
@@ -66,48 +64,3 @@ def test_a_recorded_step_is_recorded_anew_for_another_rate(faces: Path, tiny: Re
     assert longest == recorded == sorted(set(recorded), reverse=True)
     assert len(recorded) > 4
     assert_same(who, learned(of, faces, 40)[0])
-
-
-def ramp(side: int, count: int) -> torch.Tensor:
-    """Pictures of their own coordinates: column, row, both."""
-    along = torch.arange(side, dtype=torch.float32).expand(side, side)
-    return torch.stack([along, along.T, along + along.T]).repeat(count, 1, 1, 1)
-
-
-def test_what_is_enlarged_is_a_part_of_the_picture() -> None:
-    torch.manual_seed(0)
-    side, count = 32, 400
-    shown = zoomed(ramp(side, count), 2.0)
-    columns, rows = shown[:, 0, 5], shown[:, 1, :, 7]  # a column says the same in every row
-    assert torch.allclose(shown[:, 0], columns[:, None].expand(count, side, side), atol=1e-4)
-    assert torch.allclose(shown[:, 2], shown[:, 0] + shown[:, 1], atol=1e-3)
-    inner = slice(2, side - 2)  # beyond its border a picture goes on as it ends
-    across, down = columns[:, inner].diff(dim=1), rows[:, inner].diff(dim=1)
-    share = across.mean(dim=1)
-    assert torch.allclose(across, share[:, None].expand_as(across), atol=1e-4)
-    assert torch.allclose(down, across, atol=1e-4)  # no picture is stretched
-    assert 0.5 <= share.min() < 0.52
-    assert 0.98 < share.max() <= 1
-    assert share.log2().mean() == pytest.approx(-0.5, abs=0.05)  # any size as likely as twice that size
-    middle = columns.mean(dim=1)
-    assert shown.min() >= 0
-    assert middle.mean() == pytest.approx((side - 1) / 2, abs=0.5)  # from anywhere
-    assert middle.min() < side / 4 + 1
-    assert middle.max() > 3 * side / 4 - 2
-    assert torch.corrcoef(torch.stack([middle, rows.mean(dim=1)]))[0, 1].abs() < 0.15
-
-
-def test_enlarging_has_gradients_and_leaves_no_mark_where_it_is_not_asked_for() -> None:
-    images = torch.rand(3, 3, 8, 12, dtype=torch.float64, requires_grad=True)
-
-    def same_chance(images: torch.Tensor) -> torch.Tensor:
-        torch.manual_seed(1)
-        return zoomed(images, 3.0)
-
-    assert torch.autograd.gradcheck(same_chance, images)
-    torch.manual_seed(1)
-    usual = DiffAugment()(images)
-    torch.manual_seed(1)
-    assert torch.equal(usual, DiffAugment(zoom=1.0)(images))
-    with pytest.raises(EshiError, match="zoom"):
-        recipe.load("dcgan-64", ["augment.name=diff", "augment.zoom=0.5"]).check()

@@ -9,10 +9,10 @@ from collections.abc import Iterable, Iterator
 
 import torch
 from torch import Tensor
-from torch.nn.functional import interpolate, normalize
+from torch.nn.functional import normalize
 
 from eshi.networks.frozen import WEIGHTS
-from eshi.networks.lite import Lite
+from eshi.networks.lite import Lite, sized
 
 SIDE = 64  # px of the short side that is looked at
 CROWD = 1000  # drawings at most that each is held against
@@ -26,34 +26,23 @@ def eyes(device: str) -> Lite:
 
 def forms(drawn: Tensor) -> Tensor:
     """(N, 3, H, W) in [-1, 1] -> (N, F) of length 1: what is where, without colour, or the best would all be brown."""
-    grey = drawn.float().mean(dim=1, keepdim=True)
-    flat = grey.flatten(1)
-    mean, spread = flat.mean(1)[:, None, None, None], flat.std(1).clamp_min(0.05)[:, None, None, None]
-    scale = SIDE / min(grey.shape[2:])
-    size = [round(side * scale / 16) * 16 for side in grey.shape[2:]]
-    if list(grey.shape[2:]) != size:
-        grey = interpolate(grey, size=size, mode="bicubic", antialias=True, align_corners=False)
-    pixels = ((grey - mean) / spread * 60 + 128).clamp(0, 255)
+    grey = sized((drawn.float().mean(dim=1, keepdim=True) + 1) * 127.5, SIDE, SIDE)
+    spread, mean = torch.std_mean(grey, dim=(2, 3), keepdim=True)
+    pixels = ((grey - mean) / spread.clamp_min(6) * 60 + 128).clamp(0, 255)
     return normalize(eyes(str(drawn.device))(pixels.expand(-1, 3, -1, -1))[-1].flatten(1))
 
 
 def likeness(parts: Iterable[Tensor]) -> Iterator[Tensor]:
     """Of every drawing to the few of the first CROWD that are most like it. The parts may be more than fit into
     memory; each is answered in its turn, those of the crowd once it is complete."""
+    parts = iter(parts)
     crowd: list[Tensor] = []
-    known: Tensor | None = None
+    while sum(len(found) for found in crowd) < CROWD and (part := next(parts, None)) is not None:
+        crowd.append(forms(part))
+    known = torch.cat(crowd)
+    yield nearest(known, known, 1)
     for part in parts:
-        found = forms(part)
-        if known is None:
-            crowd.append(found)
-            if sum(map(len, crowd)) >= CROWD:
-                known = torch.cat(crowd)
-                yield nearest(known, known, 1)
-            continue
-        yield nearest(found, known)
-    if known is None and crowd:
-        known = torch.cat(crowd)
-        yield nearest(known, known, 1)
+        yield nearest(forms(part), known)
 
 
 def nearest(found: Tensor, crowd: Tensor, leave: int = 0) -> Tensor:

@@ -15,14 +15,13 @@ from typing import Any
 import numpy as np
 import torch
 from torch import Tensor, nn
-from torch.nn.functional import interpolate
 
 from eshi.ground.errors import EshiError
 from eshi.ground.files import cache, write
 from eshi.ground.progress import Progress, note
 from eshi.ground.registry import FEATURES
 from eshi.networks.contracts import Network
-from eshi.networks.lite import Lite
+from eshi.networks.lite import Lite, sized
 
 USUAL = "lite0"  # what every run is ranked by
 DIGEST = 16  # bytes after the array in a file of the cache
@@ -40,20 +39,9 @@ class Lite0(nn.Module):
         self.network = Lite("lite0", Path(__file__).with_name("lite0.npz"))
 
     def forward(self, images: Tensor) -> Tensor:
-        x = self.network(sized(images.float()))[-1].mean(dim=(2, 3))  # (N, 112)
+        x = self.network(sized(images.float(), SMALLEST, LARGEST))[-1].mean(dim=(2, 3))  # (N, 112)
         found: Tensor = x / x.square().mean(dim=1, keepdim=True).sqrt().clamp_min(1e-6)
         return found
-
-
-def sized(x: Tensor) -> Tensor:
-    """Within what the network can read: every side a multiple of 16, the short one from 64 to 128 px."""
-    height, width = x.shape[2:]
-    short = min(height, width)
-    scale = min(max(short, SMALLEST), LARGEST) / short
-    to = [max(SMALLEST, round(side * scale / 16) * 16) for side in (height, width)]
-    if to == [height, width]:
-        return x
-    return interpolate(x, size=to, mode="bicubic", antialias=True, align_corners=False).clamp_(0, 255)
 
 
 @FEATURES.register("inception")

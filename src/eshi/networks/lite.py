@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import torch
 from torch import Tensor, nn
-from torch.nn.functional import hardtanh, pad
+from torch.nn.functional import hardtanh, interpolate, pad
 
 # kernel, stride, expansion, channels: the table of EfficientNet-B0 without squeeze-and-excitation
 STAGES = ((3, 1, 1, 16), (3, 2, 6, 24), (5, 2, 6, 40), (3, 2, 6, 80), (5, 1, 6, 112))
@@ -83,6 +83,17 @@ class Lite(nn.Module):
             if i in self.ends:
                 maps.append(x)
         return maps
+
+
+def sized(x: Tensor, smallest: int, largest: int) -> Tensor:
+    """Pixels within what the network can read: every side a multiple of 16, the short one from smallest to largest."""
+    height, width = x.shape[2:]
+    short = min(height, width)
+    scale = min(max(short, smallest), largest) / short
+    to = [max(smallest, round(side * scale / 16) * 16) for side in (height, width)]
+    if to == [height, width]:
+        return x
+    return interpolate(x, size=to, mode="bicubic", antialias=True, align_corners=False).clamp_(0, 255)
 
 
 def freeze(network: nn.Module) -> None:

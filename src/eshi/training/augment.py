@@ -1,13 +1,12 @@
-"""What D sees instead of the bare images, differentiable: a small face set lasts longer, and details come near."""
+"""What D sees instead of the bare images, differentiable, so that a small face set lasts longer."""
 
 from dataclasses import dataclass
-from typing import Annotated
 
 import torch
 from torch import Tensor
 
 from eshi.ground.registry import AUGMENTATIONS
-from eshi.ground.schema import Range, Share
+from eshi.ground.schema import Share
 from eshi.networks.shard import rand, randint
 
 
@@ -21,19 +20,15 @@ class Nothing:
 @AUGMENTATIONS.register("diff")
 @dataclass
 class DiffAugment:
-    """Zhao et al. 2020 (arXiv:2006.10738): colour, shift by up to an eighth, a square cut out. And `zoom`: a part of
-    each image, enlarged by up to so much, so that D sees eyes from near and the whole face by turns."""
+    """Zhao et al. 2020 (arXiv:2006.10738): colour, shift by up to an eighth, a square cut out."""
 
     colour: bool = True
     shift: Share = 0.125
     cutout: Share = 0.5
-    zoom: Annotated[float, Range(1, 8)] = 1.0
 
     def __call__(self, images: Tensor) -> Tensor:
         if self.colour:
             images = recolour(images)
-        if self.zoom > 1:
-            images = zoomed(images, self.zoom)
         if self.shift:
             images = shifted(images, self.shift)
         return cut(images, self.cutout) if self.cutout else images
@@ -52,20 +47,6 @@ def recolour(images: Tensor) -> Tensor:
     images = torch.lerp(grey, images, per_image(images, 0, 2))
     mean = images.mean(dim=(1, 2, 3), keepdim=True)
     return torch.lerp(mean, images, per_image(images, 0.5, 1.5))
-
-
-def zoomed(images: Tensor, most: float) -> Tensor:
-    """As two matrix products, whose gradients have no order of sums to choose."""
-    share = most ** -rand(len(images), device=images.device)  # of each side that is seen
-
-    def places(side: int) -> Tensor:  # (N, 1, side, side): what each pixel takes of those before
-        first = rand(len(images), device=images.device) * (1 - share) * side
-        pixels = torch.arange(side, device=images.device)
-        at = (first[:, None] + share[:, None] * (pixels + 0.5) - 0.5).clamp(0, side - 1)
-        return (1 - (at[:, :, None] - pixels).abs()).relu().to(images.dtype)[:, None]
-
-    height, width = images.shape[2:]
-    return places(height) @ images @ places(width).mT
 
 
 def shifted(images: Tensor, share: float) -> Tensor:
