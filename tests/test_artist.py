@@ -63,6 +63,7 @@ def test_without_d_it_draws_and_asks_nobody_who_is_not_there(run: Path) -> None:
     changed(run, lambda state: state.pop("D"))
     np.testing.assert_array_equal(draw(run, 3).images, same)
     refused(lambda: draw(run, 3, search=9, by="D"), "holds no D")
+    refused(lambda: draw(run, 3, by="D"), "nothing is searched")
     assert len(draw(run, 3, search=9).scores) == 3
     assert explore.walk(run, [1, 2], 4).measured_by == "pixels at 16x16"
 

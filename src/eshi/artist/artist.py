@@ -278,6 +278,10 @@ def stream(
             f"cannot draw {count} faces from seed {seed}" + (f" searching {search}" if search else ""),
             "--count and --seed start at 1 and 0, and --search must be at least --count",
         )
+    if by == "D" and not search:
+        raise EshiError(
+            "D is asked for the best of a search, and nothing is searched", "add --search 512, or leave out --by D"
+        )
     if not (math.isfinite(mean) and math.isfinite(std)):
         raise EshiError(f"cannot draw with latents of mean {mean} and deviation {std}", "--mean 0 --std 1 is usual")
     if len(faces) and search:
