@@ -52,6 +52,7 @@ def test_threefold_last_step(size: int) -> None:
 @pytest.mark.parametrize(("size", "last"), [(64, 2), (96, 3), ((32, 48), 2)])
 def test_a_picture_enlarged_at_its_end_is_learned_as_it_is_drawn(size, last) -> None:
     """While it learns, its last filter meets small maps; weights and gradients are those of the layers."""
+    torch.manual_seed(0)
     G = Generator(size, latent=4, width=4, last=last, end="resize", init="default").train()
     for norm in (m for m in G.modules() if isinstance(m, nn.BatchNorm2d)):
         norm.momentum = 0.0
@@ -61,6 +62,18 @@ def test_a_picture_enlarged_at_its_end_is_learned_as_it_is_drawn(size, last) -> 
         found.append((drawn, *torch.autograd.grad(drawn.sin().sum(), [weight, G.layers[0][1].weight])))
     for fast, plain in zip(*found, strict=True):
         torch.testing.assert_close(fast, plain, rtol=1e-4, atol=1e-4)
+
+
+def test_a_reminder_adds_to_each_map_what_the_latent_says() -> None:
+    torch.manual_seed(0)
+    G, plain = (Generator(16, latent=4, width=4, remind=remind).eval() for remind in (True, False))
+    plain.load_state_dict({name: its for name, its in G.state_dict().items() if not name.startswith("reminders")})
+    z, ((layer, _),) = G.draw(3, 0), G.reminders
+    nn.init.zeros_(layer.weight)
+    assert torch.equal(G(z), plain(z))  # who says 0 says nothing
+    nn.init.normal_(layer.weight)
+    maps = G.layers[:3](z) + (z @ layer.weight.T)[:, :, None, None]
+    torch.testing.assert_close(G(z), G.layers[3:](maps))
 
 
 @pytest.mark.parametrize("size", [50, 100, 65, (64, 128 + 2)])

@@ -26,6 +26,8 @@ KINDS = {
     "linear, symmetric": ({"stem": "linear", "prior": "symmetric"}, 64),
     "oblong": ({"stem": "linear", "end": "resize"}, (48, 80)),
     "stem of 7": ({"stem": "residual"}, 56),
+    "reminded": ({"remind": True}, 64),
+    "reminded, enlarged": ({"remind": True, "end": "resize", "stem": "residual"}, (48, 32)),
 }
 
 
@@ -36,7 +38,10 @@ def trained(G: Generator) -> Generator:
         nn.init.uniform_(norm.weight, 0.5, 1.5)
         nn.init.normal_(norm.bias, 0, 0.3)
     with torch.no_grad():
-        list(G.parameters())[-1].mul_(4)
+        list(getattr(G, "layers", G).parameters())[-1].mul_(4)
+        for reminder in getattr(G, "reminders", ()):
+            for told in reminder.parameters():
+                told.add_(0.3 * torch.randn_like(told))
         G.train()(torch.randn(32, G.latent))
     return G.eval().requires_grad_(False)
 

@@ -227,6 +227,7 @@ OPTIONS = {  # of what eshi's own generator can be, on 16 px but for the last tw
     "resize": {"end": "resize"},
     "uniform": {"prior": "uniform"},
     "threefold": {"last": 3},
+    "remind": {"remind": True, "end": "resize"},
     "chain": {"name": "chain", "layers": [
         "linear 8x4x4 bias leaky batch", "conv 8 3/1/1 batch", "transposed 8 4/2/1 relu",
         "transposed 4 2/2/0 bias batch relu", "transposed 3 4/2/1 bias tanh",

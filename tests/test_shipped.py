@@ -85,14 +85,15 @@ def test_a_new_run_begins_with_it(faces: Path) -> None:
 def test_a_recipe_may_begin_with_it(faces: Path, capsys: pytest.CaptureFixture[str]) -> None:
     sets = ["images=2", "batch=2", "g_adam.lr=0", "judge.every=0", "ema=0", "begin=painted"]
     still = recipe.parse(shipped.state()["recipe"], sets)
+    taken = f"painted (G alone), {shipped.state()['images']:,} images"
 
     def begun(of: Recipe, name: str, start: str | None = None) -> tuple[str, str]:
         folder = train(faces, of, name, start=start)
         return log(folder)[0].get("from", ""), recipe.load(folder / "recipe.yaml").begin
 
-    assert begun(still, "run") == ("painted (G alone), 150,000 images", "painted")
-    assert "it begins with painted (G alone), 150,000 images; --from nothing: without" in capsys.readouterr().err
-    assert "It began with <b>painted (G alone), 150,000 images</b>." in Path("run/report.html").read_text()
+    assert begun(still, "run") == (taken, "painted")
+    assert f"it begins with {taken}; --from nothing: without" in capsys.readouterr().err
+    assert f"It began with <b>{taken}</b>." in Path("run/report.html").read_text()
     assert begun(still, "anew", "nothing") == ("", "nothing")
     assert "It began with" not in Path("anew/report.html").read_text()
     assert begun(replace(still, images="4"), "anew") == ("", "nothing")  # it goes on, and knows what it began with

@@ -51,3 +51,7 @@ def test_a_run_may_begin_with_anothers_weights(faces: Path, tiny: Recipe, tmp_pa
     train(faces, wider, tmp_path / "wider", start=f"{before}:G")
     with pytest.raises(EshiError, match="G of"):
         train(faces, recipe.parse(still.as_dict(), ["generator.width=8"]), tmp_path / "c", start=f"{before}:G")
+    reminded = train(faces, recipe.parse(still.as_dict(), ["generator.remind=true"]), tmp_path / "d", start=str(before))
+    more = checkpoint.load(reminded)["G"]  # layers that the other has not begin anew
+    assert {n for n in more if n not in taken} == {"reminders.0.0.weight", "reminders.0.0.bias"}
+    assert all(torch.equal(drawn[n], more[n]) for n in drawn if not n.endswith(("mean", "var", "tracked")))

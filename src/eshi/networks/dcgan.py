@@ -125,9 +125,23 @@ def make_stem(kind: str, latent: int, count: int, height: int, width: int, momen
     )
 
 
+class Reminder(nn.Sequential):
+    """(N, latent) -> (N, count, 1, 1), what is added to a layer's maps: next to nothing at first."""
+
+    def __init__(self, latent: int, count: int):
+        layer = nn.Linear(latent, count)
+        nn.init.normal_(layer.weight, 0.0, 0.02)
+        nn.init.zeros_(layer.bias)
+        super().__init__(layer, nn.Unflatten(1, (count, 1, 1)))
+
+
 @GENERATORS.register("dcgan")
 class Generator(nn.Module):
-    """(N, latent) -> (N, 3, height, width) in [-1, 1]"""
+    """(N, latent) -> (N, 3, height, width) in [-1, 1]
+
+    With `remind` no layer has to hand on to the next ones all that the latent asks for: each is told it again, behind
+    its batch norm (the added half of self-modulation: Chen et al. 2019, arXiv:1810.01365).
+    """
 
     def __init__(
         self,
@@ -140,6 +154,7 @@ class Generator(nn.Module):
         prior: priors.Name = "normal",
         init: Init = "normal",
         end: Literal["transposed", "resize"] = "transposed",
+        remind: bool = False,
     ):
         super().__init__()
         self.size, self.latent, self.prior = pair(size), latent, priors.PRIORS[prior]
@@ -155,6 +170,7 @@ class Generator(nn.Module):
         layers += [*make_end(end, counts[-1], last), nn.Tanh()]
         self.layers, self.factor = nn.Sequential(*layers), last if end == "resize" else 0
         initialise(self, init)
+        self.reminders: Any = nn.ModuleList(Reminder(latent, count) for count in counts[1:]) if remind else ()
 
     @staticmethod
     def fits(size: int | tuple[int, int], last: Literal[2, 3] = 2, **others: Any) -> None:
@@ -165,11 +181,18 @@ class Generator(nn.Module):
         return self.prior.draw(count, self.latent, seed, next(self.parameters()).device)
 
     def forward(self, z: Tensor) -> Tensor:
+        layers: list[Any] = list(self.layers)
+        end = layers[-3:] if self.factor else layers[-2:]
+        told = [reminder(z) for reminder in self.reminders]
+        maps: Tensor = layers[0](z)
+        for i in range(1, len(layers) - len(end), 3):
+            maps = layers[i + 1](layers[i](maps))
+            maps = layers[i + 2](maps + told[i // 3] if told else maps)
         if self.training and self.factor:
-            last: Any = self.layers[-2]
-            return torch.tanh(enlarged(self.layers[:-3](z), last.weight, self.factor))
-        out: Tensor = self.layers(z)  # (N, 3, H, W)
-        return out
+            return torch.tanh(enlarged(maps, end[1].weight, self.factor))
+        for layer in end:
+            maps = layer(maps)
+        return maps  # (N, 3, H, W)
 
 
 def make_end(kind: str, count: int, factor: int) -> list[nn.Module]:

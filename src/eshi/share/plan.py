@@ -26,7 +26,8 @@ class Refused(Exception):
 
 @dataclass
 class Step:
-    """`act` is max(x, 0) + slope min(x, 0), and 1 leaves everything as it is; `plus` is added before."""
+    """What it sums is bent: max(x, 0) + slope min(x, 0), and 1 leaves everything as it is. Before, `plus` is added: a
+    value of the same size, or of one pixel, which is added to each."""
 
     source: int  # of the values: 0 is the latent, 1 what the first step gives ...
     size: tuple[int, int]  # height, width of what it gives
@@ -241,9 +242,14 @@ class Reader:
 
     def added(self, node: fx.Node) -> int:
         one, other = node.args[:2]
-        if not (isinstance(one, fx.Node) and isinstance(other, fx.Node)) or shape(one) != shape(other):
-            raise Refused("adding what is no value of the same shape")
-        late, early = (one, other) if self.values[one] > self.values[other] else (other, one)
+        if not (isinstance(one, fx.Node) and isinstance(other, fx.Node)):
+            raise Refused("adding what is no value")
+        if shape(one) == shape(other):
+            late, early = (one, other) if self.values[one] > self.values[other] else (other, one)
+        else:  # to each pixel of the larger one
+            late, early = (one, other) if math.prod(shape(one)) > math.prod(shape(other)) else (other, one)
+            if wide(early) != (wide(late)[0], 1, 1):
+                raise Refused(f"adding {shape(early)} to {shape(late)}")
         if early in self.enlarged or self.values[early] == 0:
             raise Refused("adding to the latent, or to an enlarged map")
         if not self.fresh(late) or self.plan.steps[-1].slope != 1 or self.plan.steps[-1].plus is not None:

@@ -22,6 +22,7 @@ from eshi.training.ranks import Ranks, launched
 MEASURED = 6.0  # seconds of learning, after the first steps, that tell the speed
 MOST, LEAST = 8, 32  # shards, and images in one: of fewer, what a shard costs by itself outweighs (docs/LOG.md)
 NOTHING: Literal["nothing"] = "nothing"  # in the place of a run to begin with
+ADDED = ("words.", "reminders.")  # parts of a network that another of its kind may be without
 WARM = 3  # steps: the first allocate memory
 OTHERWISE = 0.95  # of the time is learning; sheets, pages and checkpoints take the rest, and judging has its own budget
 
@@ -131,8 +132,8 @@ def head_start(who: Pupils, source: str) -> str:
         stored = state["G"] if name == "G_ema" else state.get(name)
         if only_G and name not in ("G", "G_ema"):
             continue
-        if not state["recipe"].get("labels") and isinstance(stored, dict):  # what it has not learned begins anew
-            stored = stored | {key: its for key, its in part.state_dict().items() if key.startswith("words.")}
+        if isinstance(stored, dict):  # what it has not learned begins anew
+            stored = {key: its for key, its in part.state_dict().items() if key.startswith(ADDED)} | stored
         try:
             checkpoint.fill(part, stored, f"{name} of {path}")
         except EshiError as error:

@@ -35,16 +35,18 @@ const Engine = (() => {
     plan.steps.forEach((step, i) => {
       const [from, to] = [maps[step.from], maps[i + 1]];
       const blocks = wide(step.outputs) / 8;
+      const plus = step.plus === null ? null : maps[step.plus];
+      const told = plus && (plus.width !== to.width || plus.height !== to.height) ? plus : null; // one pixel, for all
       for (const [[y, x], [height, width], taps] of step.phases) {
         const weights = take(32 * blocks * taps.length * step.inputs);
         const bias = take(32 * blocks);
         const list = take(16 * Math.ceil(taps.length / 4));
         calls.push({
-          step: i, weights, bias, blocks, list, empty: !height || !width,
+          step: i, weights, bias, blocks, list, told, empty: !height || !width,
           taps: taps.map(([dy, dx]) => dy * from.row + dx * from.pixel),
           words: [from.first, step.jump[1] * from.pixel, step.jump[0] * from.row, width, height, list, taps.length,
             4 * step.inputs, weights, bias, blocks, to.first + y * to.row + x * to.pixel, step.stride[1] * to.pixel,
-            step.stride[0] * to.row, step.plus === null ? 0 : maps[step.plus].start - to.start, step.slope],
+            step.stride[0] * to.row, plus && !told ? plus.start - to.start : 0, step.slope],
         });
       }
     });
@@ -85,11 +87,20 @@ const Engine = (() => {
     memory.grow(Math.ceil(end / 65536));
     const floats = new Float32Array(memory.buffer);
     fill(plan, calls, file, floats);
-    for (const call of calls) new Int32Array(memory.buffer, call.list).set(call.taps);
+    for (const call of calls) {
+      new Int32Array(memory.buffer, call.list).set(call.taps);
+      call.own = floats.slice(call.bias / 4, call.bias / 4 + 8 * call.blocks);
+    }
     const out = maps[maps.length - 1];
     return z => {
       floats.set(z, maps[0].first / 4);
-      for (const call of calls) if (!call.empty) phase(...call.words);
+      for (const call of calls) {
+        if (call.told) {
+          const [to, from] = [call.bias / 4, call.told.first / 4];
+          call.own.forEach((own, i) => { floats[to + i] = own + floats[from + i]; });
+        }
+        if (!call.empty) phase(...call.words);
+      }
       const pixels = new Uint8ClampedArray(4 * out.width * out.height).fill(255);
       for (let y = 0, to = 0; y < out.height; y++) {
         let from = (out.first + y * out.row) / 4;
