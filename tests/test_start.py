@@ -55,3 +55,8 @@ def test_a_run_may_begin_with_anothers_weights(faces: Path, tiny: Recipe, tmp_pa
     more = checkpoint.load(reminded)["G"]  # layers that the other has not begin anew
     assert {n for n in more if n not in taken} == {"reminders.0.0.weight", "reminders.0.0.bias"}
     assert all(torch.equal(drawn[n], more[n]) for n in drawn if not n.endswith(("mean", "var", "tracked")))
+    state = checkpoint.load(reminded)
+    del state["G_ema"]["reminders.0.0.weight"]  # one that had them and has lost one is broken
+    torch.save(state, tmp_path / "broken.pt")
+    with pytest.raises(EshiError, match=r"G of .*broken.*reminders.0.0.weight"):
+        train(faces, recipe.load(reminded / "recipe.yaml"), tmp_path / "e", start=str(tmp_path / "broken.pt"))

@@ -12,7 +12,7 @@ from eshi.ground.errors import EshiError
 from eshi.ground.figures import clock, human
 from eshi.ground.progress import note
 from eshi.networks.engine import Engine
-from eshi.recipe import Recipe
+from eshi.recipe import Recipe, parse
 from eshi.run import checkpoint, shipped
 from eshi.run.folder import stored_recipe
 from eshi.training.learn import learn
@@ -22,7 +22,6 @@ from eshi.training.ranks import Ranks, launched
 MEASURED = 6.0  # seconds of learning, after the first steps, that tell the speed
 MOST, LEAST = 8, 32  # shards, and images in one: of fewer, what a shard costs by itself outweighs (docs/LOG.md)
 NOTHING: Literal["nothing"] = "nothing"  # in the place of a run to begin with
-ADDED = ("words.", "reminders.")  # parts of a network that another of its kind may be without
 WARM = 3  # steps: the first allocate memory
 OTHERWISE = 0.95  # of the time is learning; sheets, pages and checkpoints take the rest, and judging has its own budget
 
@@ -128,17 +127,19 @@ def head_start(who: Pupils, source: str) -> str:
         state = checkpoint.load(Path(path))
     state |= {"G": checkpoint.drawing(state)}
     parts = {name: part for name, part in who.parts().items() if not name.split()[-1].startswith("opt_")}
+    its = parse(state["recipe"], where=f"the recipe in {path}")
+    learned = {"words.": its.labels, "reminders.": its.generator.get("remind")}
+    anew = tuple(name for name, had in learned.items() if not had)  # what its networks were without begins anew
     for name, part in parts.items():
         stored = state["G"] if name == "G_ema" else state.get(name)
         if only_G and name not in ("G", "G_ema"):
             continue
-        if isinstance(stored, dict):  # what it has not learned begins anew
-            stored = {key: its for key, its in part.state_dict().items() if key.startswith(ADDED)} | stored
+        if isinstance(stored, dict):
+            stored = stored | {key: its for key, its in part.state_dict().items() if key.startswith(anew)}
         try:
             checkpoint.fill(part, stored, f"{name} of {path}")
         except EshiError as error:
-            its = state["recipe"].get("name")
-            whole = f"a run of the same recipe fits: it is from {its}" if name in ("G", "G_ema") else ""
+            whole = f"a run of the same recipe fits: it is from {its.name}" if name in ("G", "G_ema") else ""
             hint = whole or f"its generator alone may fit: --from {path}:G"
             raise EshiError(str(error), hint) from error
     return f"{path}{' (G alone)' if only_G else ''}, {state['images']:,} images"
