@@ -174,16 +174,21 @@ def alike(one: np.ndarray, other: np.ndarray) -> float:
 
 
 def factorised(G: Generator) -> np.ndarray:
-    """(latent, latent): eigenvectors of A^T A, A being G's first layer, most moving first (Shen, Zhou 2020,
-    arXiv:2007.06600). The batch norm behind it scales what it gives, so it is part of A.
-    """
-    weight = first_layer(G)
+    """(latent, latent): eigenvectors of A^T A, A being all that takes the latent, most moving first (Shen, Zhou 2020,
+    arXiv:2007.06600)."""
+    weight = told(G)
     sizes, vectors = np.linalg.eigh(weight @ weight.T)
     return np.asarray(vectors[:, np.argsort(-sizes)].T, np.float32)
 
 
+def told(G: Generator) -> np.ndarray:
+    """(latent, outputs): the first layer, and what later ones are told again, as often as there are places for it."""
+    again = [its[0].weight.detach().T.double().cpu().numpy() * its.places**0.5 for its in getattr(G, "reminders", ())]
+    return np.hstack([first_layer(G), *again])
+
+
 def first_layer(G: Generator) -> np.ndarray:
-    """(latent, outputs)"""
+    """(latent, outputs), with the batch norm behind it, which scales what it gives."""
     modules = list(G.modules())
     length = G.latent
     for i, module in enumerate(modules):

@@ -1,6 +1,7 @@
 """DCGAN (Radford, Metz, Chintala 2015, arXiv:1511.06434) with the stems, heads and sizes of the five write-ups."""
 
 import itertools
+import math
 from typing import Annotated, Any, Literal
 
 import torch
@@ -126,13 +127,14 @@ def make_stem(kind: str, latent: int, count: int, height: int, width: int, momen
 
 
 class Reminder(nn.Sequential):
-    """(N, latent) -> (N, count, 1, 1), what is added to a layer's maps: next to nothing at first."""
+    """(N, latent) -> (N, count, 1, 1), what is added to a layer's maps at all of `places`: next to nothing at first."""
 
-    def __init__(self, latent: int, count: int):
+    def __init__(self, latent: int, count: int, places: int):
         layer = nn.Linear(latent, count)
         nn.init.normal_(layer.weight, 0.0, 0.02)
         nn.init.zeros_(layer.bias)
         super().__init__(layer, nn.Unflatten(1, (count, 1, 1)))
+        self.places = places
 
 
 @GENERATORS.register("dcgan")
@@ -170,7 +172,8 @@ class Generator(nn.Module):
         layers += [*make_end(end, counts[-1], last), nn.Tanh()]
         self.layers, self.factor = nn.Sequential(*layers), last if end == "resize" else 0
         initialise(self, init)
-        self.reminders: Any = nn.ModuleList(Reminder(latent, count) for count in counts[1:]) if remind else ()
+        told = zip(counts[1:], map(math.prod, steps[1:-1]), strict=True) if remind else ()
+        self.reminders: Any = nn.ModuleList(Reminder(latent, *each) for each in told)
 
     @staticmethod
     def fits(size: int | tuple[int, int], last: Literal[2, 3] = 2, **others: Any) -> None:
