@@ -178,6 +178,14 @@ def test_the_file_holds_the_weights_in_the_order_in_which_they_are_multiplied(ru
     np.testing.assert_allclose(outputs, wanted, atol=2e-3)
 
 
+def test_the_directions_of_the_generator_that_comes_along_come_along(tmp_path: Path, monkeypatch) -> None:
+    monkeypatch.chdir(tmp_path)  # nothing was made of it here
+    page.write(Artist.of("painted"), tmp_path / "face.html")
+    told = model(Elements((tmp_path / "face.html").read_text()))
+    assert {"hair", "smile", "factor1"} <= {one["name"] for one in told["directions"]}
+    assert set(told["colours"]) == {"hair", "eyes"}
+
+
 def test_what_can_be_asked_for_comes_along(tmp_path: Path) -> None:
     artist = made(values="hair=pink,hair=odd,glasses=yes")
     page.write(artist, tmp_path / "face.html")

@@ -309,13 +309,13 @@ def test_without_a_worker_it_draws_in_the_page(tab: Tab, shown_page: Path) -> No
 
 
 def test_pictures_for_the_docs(tab: Tab, tmp_path: Path) -> None:
-    """Painted faces only: the page of the demo's own run."""
+    """Painted faces only: ESHI_DEMO=painted, or a run of the demo."""
     demo = os.environ.get("ESHI_DEMO")
     if not demo:
-        pytest.skip("no trained run: ESHI_DEMO names one that learned from painted faces")
+        pytest.skip("ESHI_DEMO names what learned from painted faces")
     out = Path(os.environ.get("ESHI_SHOTS", tmp_path))
-    page.write(Artist.load(demo), tmp_path / "face.html", title="Painted faces")
-    chance = "let chance = 11; Math.random = () => (chance = chance * 48271 % 2147483647) / 2147483647"
+    page.write(Artist.of(demo), tmp_path / "face.html", title="Painted faces")
+    chance = "let chance = 5; Math.random = () => (chance = chance * 48271 % 2147483647) / 2147483647"
     told = tab.do("Page.addScriptToEvaluateOnNewDocument", source=chance)  # the same faces each time
     for name, shown, width, height, dark in (
         ("page", "wall", 1280, 820, False), ("page-shape", "shape", 1280, 820, True),

@@ -14,7 +14,7 @@ import numpy as np
 
 import eshi
 from eshi.artist import Artist, render
-from eshi.explore.directions import TOLD, Directions, saved
+from eshi.explore.directions import KEPT, TOLD, Directions, saved
 from eshi.explore.measures import COLOURED, COLOURS
 from eshi.gather.credits import TABLE
 from eshi.ground import files
@@ -104,9 +104,9 @@ def favourites(artist: Artist) -> list[dict[str, Any]]:
 
 
 def named(artist: Artist) -> dict[str, Any]:
-    """Directions that the run's folder holds, and how hair and eyes come to a colour."""
+    """Directions that the run's folder holds or that come along, and how hair and eyes come to a colour."""
     found = Directions([], [], np.zeros((0, artist.G.latent), np.float32), [], [])
-    if artist.home and (artist.home / "directions.npz").is_file():
+    if artist.home and (artist.shipped or (artist.home / KEPT).is_file()):
         found = saved(artist)
     moved = (
         attribute if abs(r) > TOLD else "" for attribute, r in zip(found.attributes, found.correlations, strict=True)
