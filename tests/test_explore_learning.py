@@ -139,6 +139,7 @@ def test_directions_are_kept_with_the_run_and_are_the_same_again(tmp_path: Path)
     assert (run / "directions.png").exists()
     assert "factor1" in found.names
     assert "ica1" in found.names
+    assert found.kinds[found.names.index("typical")] == "measured"
     assert edit(run, 1, {"factor1": 2}).images.shape == (7, 32, 32, 3)
 
 

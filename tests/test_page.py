@@ -15,7 +15,7 @@ from untrained import kept, made
 
 from eshi.artist import Artist
 from eshi.explore import add_favourite, directions
-from eshi.explore.measures import COLOURS
+from eshi.explore.measures import COLOURS, MEASURES
 from eshi.gather.attributes import attributes
 from eshi.gather.credits import COLUMNS
 from eshi.ground.errors import EshiError
@@ -233,6 +233,6 @@ def test_all_that_is_said_is_said_in_each_language() -> None:
     for name in page.SCRIPTS:
         said |= set(re.findall(r"\bsay\('(\w+)'", page.text(f"{name}.js")))
     assert said <= set(keys["en"])
-    told = {*COLOURS, "hair", "eyes", "skin", "smile", "background", "light", "across", "down", "language", "recording"}
+    told = {*COLOURS, *MEASURES, "typical", "language", "recording"}
     told |= {"yes", "no", "other"} | {word for pair in attributes().meaning.values() for word in pair}
     assert set(keys["en"]) - said <= told  # by names that come from elsewhere

@@ -7,11 +7,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from torch import Tensor
 from untrained import kept, made
 
 import eshi
 from eshi import recipe
+from eshi.artist import Artist, typical
 from eshi.cli import run as command
+from eshi.explore import wish
 from eshi.ground.errors import EshiError
 from eshi.recipe import Recipe
 from eshi.run import checkpoint, shipped
@@ -108,6 +111,21 @@ def test_a_recipe_may_begin_with_it(faces: Path, capsys: pytest.CaptureFixture[s
     assert begun(recipe.parse(still.as_dict(), ["generator.width=8"]), "narrow")[0] == ""
     assert "it begins with nothing: G of painted does not fit" in capsys.readouterr().err
     assert recipe.load("eshi-64").begin == "painted"
+
+
+def test_along_typical_drawings_become_more_like_the_others() -> None:
+    """One direction of 64 says much of how well a face is drawn, and no other measure is taken out of it."""
+    who = Artist.load("painted")
+    crowd = typical.forms(who.drawn(who.latents(range(5000, 5600))))
+
+    def likeness(amount: str) -> Tensor:
+        asked = wish(who, {"typical": amount})
+        return typical.nearest(typical.forms(asked.drawn(who.latents(range(100)))), crowd)
+
+    less, plain, more = likeness("-1.5"), likeness("+0"), likeness("+1.5")
+    assert less.mean() < plain.mean() - 0.005
+    assert plain.mean() + 0.005 < more.mean()
+    assert (more > plain).float().mean() > 0.8
 
 
 def test_16_bits_are_enough() -> None:

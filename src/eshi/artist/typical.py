@@ -7,6 +7,7 @@ learned to please it, so what it likes best is what G draws too seldom (docs/exp
 import functools
 from collections.abc import Iterable, Iterator
 
+import numpy as np
 import torch
 from torch import Tensor
 from torch.nn.functional import normalize
@@ -43,6 +44,15 @@ def likeness(parts: Iterable[Tensor]) -> Iterator[Tensor]:
     yield nearest(known, known, 1)
     for part in parts:
         yield nearest(forms(part), known)
+
+
+def likenesses(images: np.ndarray) -> np.ndarray:
+    """(N, H, W, 3) uint8 -> (N,)"""
+    parts = (
+        torch.from_numpy(part).movedim(3, 1) / 127.5 - 1 for part in np.array_split(images, -(-len(images) // 100))
+    )
+    with torch.inference_mode():
+        return torch.cat(list(likeness(parts))).numpy()
 
 
 def nearest(found: Tensor, crowd: Tensor, leave: int = 0) -> Tensor:

@@ -10,7 +10,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from eshi.artist import Artist, points
+from eshi.artist import Artist, points, typical
 from eshi.artist.artist import BATCH
 from eshi.explore.features import features
 from eshi.explore.measures import COLOURED, Measure, measured
@@ -29,6 +29,7 @@ UNLABELLED = 8  # kept of each kind that needs no labels
 FIRST = 2_000_000  # the seed that the drawings to learn from begin with, far from those people look at
 TOLD = 0.3  # the correlation from which on a measure follows from the latent, and is kept out of other directions
 FEWEST = 30  # faces of a value that a direction is learned of
+TYPICAL = "typical"  # how like the others a drawing is: what moves everything at once, so nothing is taken out of it
 SAME = 0.8  # the cosine from which on two measures are taken for one thing, which cannot change without itself
 
 
@@ -98,9 +99,11 @@ def learned(
     found |= {f"factor{i + 1}": ("factor", vector) for i, vector in enumerate(factorised(who.G)[:UNLABELLED])}
     found |= {f"ica{i + 1}": ("ica", v) for i, v in enumerate(independent(latents[:fitted], seen[:fitted]))}
     told = labels.evidence(images) if labels else {}
+    told[TYPICAL] = typical.likenesses(images)
     for name, values in told.items():  # not cleaned of one another: values of one attribute exclude each other
         slope = ridge(latents[:fitted], values[:fitted])
-        found[name] = ("label", slope / max(float(np.linalg.norm(slope)), 1e-12))
+        kind = "measured" if name == TYPICAL else "label"
+        found[name] = (kind, slope / max(float(np.linalg.norm(slope)), 1e-12))
     attributes, correlations = [], []
     for name, (kind, vector) in found.items():
         along = latents[fitted:] @ vector
