@@ -184,6 +184,10 @@ def test_the_directions_of_the_generator_that_comes_along_come_along(tmp_path: P
     told = model(Elements((tmp_path / "face.html").read_text()))
     assert {"hair", "smile", "factor1"} <= {one["name"] for one in told["directions"]}
     assert set(told["colours"]) == {"hair", "eyes"}
+    typical = next(one["vector"] for one in told["directions"] if one["name"] == "typical")
+    asked = {f"{one['attribute']}={one['value']}": one["vector"] for one in told["words"]}
+    assert set(asked) == {"typical=rather", "typical=very"}
+    np.testing.assert_allclose(asked["typical=very"], 3 * np.array(typical), atol=1e-3)
 
 
 def test_what_can_be_asked_for_comes_along(tmp_path: Path) -> None:
@@ -222,6 +226,7 @@ def test_all_that_is_said_is_said_in_each_language() -> None:
     keys = {tongue: re.findall(r"(?:^|[ ,{])(\w+): '", block) for tongue, block in blocks}
     assert set(keys) == {"en", "ja", "zh"}
     assert set(keys["en"]) == set(keys["ja"]) == set(keys["zh"])
+    assert all(len(set(its)) == len(its) for its in keys.values())  # the second of a name would speak for the first
     facts = {
         tongue: {
             key: set(re.findall(r"\{\d\}", text)) for key, text in re.findall(r"(\w+): '((?:[^'\\]|\\.)*)'", block)
@@ -233,6 +238,6 @@ def test_all_that_is_said_is_said_in_each_language() -> None:
     for name in page.SCRIPTS:
         said |= set(re.findall(r"\bsay\('(\w+)'", page.text(f"{name}.js")))
     assert said <= set(keys["en"])
-    told = {*COLOURS, *MEASURES, "typical", "language", "recording"}
+    told = {*COLOURS, *MEASURES, "typical", "rather", "very", "language", "recording"}
     told |= {"yes", "no", "other"} | {word for pair in attributes().meaning.values() for word in pair}
     assert set(keys["en"]) - said <= told  # by names that come from elsewhere

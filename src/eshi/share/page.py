@@ -14,7 +14,7 @@ import numpy as np
 
 import eshi
 from eshi.artist import Artist, render
-from eshi.explore.directions import KEPT, TOLD, Directions, saved
+from eshi.explore.directions import KEPT, TOLD, TYPICAL, Directions, saved
 from eshi.explore.measures import COLOURED, COLOURS
 from eshi.gather.credits import TABLE
 from eshi.ground import files
@@ -39,6 +39,8 @@ SCRIPTS = (  # each uses those before it
 CHECKED = 32  # latents that must look as torch draws them before the page is written
 WITHIN = {16: 2.0, 8: 4.0}  # levels of 255: the largest difference at 16 bits, the mean at 8
 NAMED = 2_000  # artists, favourites
+SAYS = 0.5  # the correlation from which on all faces can be asked to be more typical
+MORE = {"rather": 1.5, "very": 3.0}  # deviations
 WORDS = 200_000  # characters of credits that came as text
 
 
@@ -49,7 +51,7 @@ def write(artist: Artist, out: Path, bits: Literal[16, 8] = 16, title: str = "")
         raise EshiError(f"the page knows no prior '{G.prior.name}'", f"there are: {', '.join(PRIORS)}")
     plan = compiled(G, G.latent, G.size)
     told, weights, rounded = packed(plan, bits)
-    off, known = compared(artist, rounded, bits), facts(artist)
+    off, known, found = compared(artist, rounded, bits), facts(artist), learned(artist)
     name = title or called(artist)
     model = {
         "id": identity(plan),
@@ -64,8 +66,8 @@ def write(artist: Artist, out: Path, bits: Literal[16, 8] = 16, title: str = "")
             "scores": scores(known.scores),
         },
         "credits": credits(artist.home, known.credits),
-        "words": words(artist),
-        **named(artist),
+        "words": [*words(artist), *likenesses(artist, found)],
+        **named(found),
     }
     files.write(out, html(name, model, weights))
     return off
@@ -103,11 +105,15 @@ def favourites(artist: Artist) -> list[dict[str, Any]]:
     return [{"name": name, "z": rows(artist.latent(name).numpy())} for name in names]
 
 
-def named(artist: Artist) -> dict[str, Any]:
-    """Directions that the run's folder holds or that come along, and how hair and eyes come to a colour."""
-    found = Directions([], [], np.zeros((0, artist.G.latent), np.float32), [], [])
+def learned(artist: Artist) -> Directions:
+    """What the run's folder holds or comes along, or nothing."""
     if artist.home and (artist.shipped or (artist.home / KEPT).is_file()):
-        found = saved(artist)
+        return saved(artist)
+    return Directions([], [], np.zeros((0, artist.G.latent), np.float32), [], [])
+
+
+def named(found: Directions) -> dict[str, Any]:
+    """Directions, and how hair and eyes come to a colour."""
     moved = (
         attribute if abs(r) > TOLD else "" for attribute, r in zip(found.attributes, found.correlations, strict=True)
     )
@@ -124,6 +130,17 @@ def named(artist: Artist) -> dict[str, Any]:
         "colours": {name: rows(np.linalg.pinv(slope, rcond=0.05)) for name, slope in colours.items()},
         "palette": dict(sorted(COLOURS.items(), key=lambda one: hue(one[1]))) if colours else {},
     }
+
+
+def likenesses(artist: Artist, found: Directions) -> list[dict[str, Any]]:
+    """All faces can be asked to be more typical, where a direction says much of it: the eyes are in order then."""
+    if TYPICAL not in found.names or found.correlations[found.names.index(TYPICAL)] < SAYS:
+        return []
+    step = found.vector(TYPICAL) * float(artist.G.prior.deviation)
+    return [
+        {"attribute": TYPICAL, "value": value, "vector": rows(amount * step), "colour": None}
+        for value, amount in MORE.items()
+    ]
 
 
 def words(artist: Artist) -> list[dict[str, Any]]:
