@@ -126,6 +126,9 @@ def test_along_typical_drawings_become_more_like_the_others() -> None:
     assert less.mean() < plain.mean() - 0.005
     assert plain.mean() + 0.005 < more.mean()
     assert (more > plain).float().mean() > 0.8
+    assert torch.equal(likeness("rather"), more)
+    with pytest.raises(EshiError, match="typical takes an amount"):
+        wish(who, {"typical": "much"})
 
 
 def test_16_bits_are_enough() -> None:

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+import torch
 from PIL import Image
 from studio import Client, News, studio, unpacked
 from untrained import kept, made
@@ -15,6 +16,7 @@ from untrained import kept, made
 import eshi
 from eshi.artist import Artist, draw
 from eshi.explore import add_favourite
+from eshi.explore.directions import save, saved
 from eshi.ground import image
 
 
@@ -102,6 +104,21 @@ def test_what_a_run_learned_from_labels_is_asked_for(client: Client) -> None:
     for wrong in ("hair", "hair=green", "hat=yes", "="):
         status, told = client.get("/api/draw", at="asked", asked=wrong)
         assert (status, bool(told["hint"])) == (400, True)
+
+
+def test_typical_drawings_are_asked_for_where_a_direction_says_much_of_it(client: Client) -> None:
+    kept(made(), root(client) / "typical")
+    eshi.directions(root(client) / "typical", count=100)
+    found = saved(Artist.load(root(client) / "typical"))
+    for r, said in ((0.4, {}), (0.6, {"typical": ["rather", "very"]})):
+        found.correlations[found.names.index("typical")] = r
+        save(found, root(client) / "typical" / "directions.npz")
+        assert client.get("/api/draw/about", at="typical")[1]["wishes"] == said
+    who = Artist.load(root(client) / "typical")
+    _, drawn = pictures(client, "/api/draw", at="typical", seed=5, count=2, asked="typical=very")
+    there = who.latents([5, 6]) + 3 * torch.from_numpy(found.vector("typical"))
+    assert np.array_equal(np.stack(drawn), who.render(there))
+    assert client.get("/api/draw", at="typical", asked="typical=much")[0] == 400
 
 
 def test_sweeps_walks_and_mixes(client: Client) -> None:

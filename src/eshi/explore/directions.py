@@ -30,6 +30,8 @@ FIRST = 2_000_000  # the seed that the drawings to learn from begin with, far fr
 TOLD = 0.3  # the correlation from which on a measure follows from the latent, and is kept out of other directions
 FEWEST = 30  # faces of a value that a direction is learned of
 TYPICAL = "typical"  # how like the others a drawing is: what moves everything at once, so nothing is taken out of it
+DEGREES = {"rather": 1.5, "very": 3.0}  # of it, in deviations
+SAYS = 0.5  # the correlation from which on it is worth asking for
 SAME = 0.8  # the cosine from which on two measures are taken for one thing, which cannot change without itself
 
 
@@ -52,6 +54,12 @@ class Directions:
             raise EshiError(f"this run has no direction '{name}'", near_miss(name, self.names))
         found: np.ndarray = self.vectors[self.names.index(name)]
         return found
+
+    @property
+    def degrees(self) -> dict[str, float]:
+        """How typical drawings can be asked to be: not at all, where no direction says much of it."""
+        says = TYPICAL in self.names and self.correlations[self.names.index(TYPICAL)] >= SAYS
+        return DEGREES if says else {}
 
     def sheet(self, who: Artist, z: Tensor, reach: float = 3.0, steps: int = 9, style: Style = PLAIN) -> np.ndarray:
         amounts = torch.linspace(-reach, reach, steps)

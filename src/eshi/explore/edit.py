@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from eshi.artist import Artist, Latent, points
-from eshi.explore.directions import Directions, saved
+from eshi.explore.directions import DEGREES, TYPICAL, Directions, saved
 from eshi.explore.measures import COLOURED, COLOURS, Measure, measured
 from eshi.ground import sheet
 from eshi.ground.errors import EshiError, near_miss
@@ -115,6 +115,8 @@ def wanted(found: Directions, name: str, value: str | float) -> float | np.ndarr
         raise EshiError(f"this run has no direction '{name}'", near_miss(name, found.names))
     if isinstance(value, int | float) or AMOUNT.fullmatch(value.strip()):
         return float(value)
+    if name == TYPICAL and value in DEGREES:
+        return DEGREES[value]
     if name not in found.colours:
         raise EshiError(f"{name}={value}: {name} takes an amount", f"for example: --set {name}=+2")
     if re.fullmatch(r"#[0-9a-fA-F]{6}", value):

@@ -39,8 +39,6 @@ SCRIPTS = (  # each uses those before it
 CHECKED = 32  # latents that must look as torch draws them before the page is written
 WITHIN = {16: 2.0, 8: 4.0}  # levels of 255: the largest difference at 16 bits, the mean at 8
 NAMED = 2_000  # artists, favourites
-SAYS = 0.5  # the correlation from which on all faces can be asked to be more typical
-MORE = {"rather": 1.5, "very": 3.0}  # deviations
 WORDS = 200_000  # characters of credits that came as text
 
 
@@ -133,14 +131,14 @@ def named(found: Directions) -> dict[str, Any]:
 
 
 def likenesses(artist: Artist, found: Directions) -> list[dict[str, Any]]:
-    """All faces can be asked to be more typical, where a direction says much of it: the eyes are in order then."""
-    if TYPICAL not in found.names or found.correlations[found.names.index(TYPICAL)] < SAYS:
-        return []
-    step = found.vector(TYPICAL) * float(artist.G.prior.deviation)
+    """How all faces can be asked to be more typical."""
     return [
-        {"attribute": TYPICAL, "value": value, "vector": rows(amount * step), "colour": None}
-        for value, amount in MORE.items()
-    ]
+        {
+            "attribute": TYPICAL, "value": value, "colour": None,
+            "vector": rows(found.vector(TYPICAL) * amount * artist.G.prior.deviation),
+        }
+        for value, amount in found.degrees.items()
+    ]  # fmt: skip
 
 
 def words(artist: Artist) -> list[dict[str, Any]]:

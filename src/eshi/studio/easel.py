@@ -54,10 +54,11 @@ def pngs(images: np.ndarray) -> list[bytes]:
 def about(studio: Studio, at: str) -> Any:
     """what a run can be asked: its step, size, latent, directions, favourites"""
     run_of(studio, at)
-    from eshi.explore.directions import saved
+    from eshi.explore.directions import TYPICAL, saved
     from eshi.explore.measures import COLOURS
 
     with studio.artist(at) as who:
+        wishes = dict(who.attributes)
         try:
             found = saved(who)
             rows = zip(found.names, found.kinds, found.attributes, found.correlations, strict=True)
@@ -66,6 +67,7 @@ def about(studio: Studio, at: str) -> Any:
                 for n, k, a, r in rows
             ]
             stale = found.images != who.images
+            wishes |= {TYPICAL: list(found.degrees)} if found.degrees else {}
         except EshiError:
             directions, stale = [], False
         return {
@@ -79,6 +81,7 @@ def about(studio: Studio, at: str) -> Any:
             "favourites": list(who.favourites()),
             "colours": list(COLOURS),
             "attributes": who.attributes,
+            "wishes": wishes,
         }
 
 

@@ -81,11 +81,11 @@ function render() {
 
 const asked = () => Object.entries(wishes).map(pair => pair.join('=')).join();
 
-// What the run learned from labels: asked of every drawing in this room, until it is asked no more.
+// What the run learned from labels, and how typical drawings shall be: asked of every drawing in this room, until it is asked no more.
 function asking() {
-  const told = (where().asked ?? '').split(',').map(word => word.split('=')).filter(([name, value]) => about.attributes[name]?.includes(value));
+  const told = (where().asked ?? '').split(',').map(word => word.split('=')).filter(([name, value]) => about.wishes[name]?.includes(value));
   wishes = Object.fromEntries(told);
-  one('#asking').replaceChildren(...Object.entries(about.attributes).map(([name, values]) => {
+  one('#asking').replaceChildren(...Object.entries(about.wishes).map(([name, values]) => {
     const options = [el('option', { value: '' }, 'any'), ...values.map(value => el('option', { value }, value))];
     const select = el('select', { name, onchange: event => askFor({ ...wishes, [name]: event.target.value }) }, options);
     select.value = wishes[name] ?? '';
