@@ -75,7 +75,8 @@ class Trained:
     sheet: Path  # the newest of the fixed latents
 
     def text(self) -> str:
-        return f"trained: {self.run}\n  last sheet  {self.sheet}\n  next        eshi draw {self.run}"
+        more = f"eshi directions {self.run} && eshi draw {self.run} --with typical=very"
+        return f"trained: {self.run}\n  last sheet  {self.sheet}\n  next        eshi draw {self.run}\n  neater      {more}"
 
 
 @verb("train", "eshi train faces/ -r dcgan-64 -o runs/first --images 400k", more)
