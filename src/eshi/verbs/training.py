@@ -75,8 +75,12 @@ class Trained:
     sheet: Path  # the newest of the fixed latents
 
     def text(self) -> str:
-        more = f"eshi directions {self.run} && eshi draw {self.run} --with typical=very"
-        return f"trained: {self.run}\n  last sheet  {self.sheet}\n  next        eshi draw {self.run}\n  neater      {more}"
+        return "\n".join([
+            f"trained: {self.run}",
+            f"  last sheet  {self.sheet}",
+            f"  next        eshi draw {self.run}",
+            f"  neater      eshi directions {self.run} && eshi draw {self.run} --with typical=very",
+        ])  # fmt: skip
 
 
 @verb("train", "eshi train faces/ -r dcgan-64 -o runs/first --images 400k", more)
