@@ -11,7 +11,7 @@ from untrained import kept
 from eshi import recipe
 from eshi.artist import Artist, render
 from eshi.explore import directions, edit
-from eshi.explore.directions import factorised, learned, ridge, told, unmixed
+from eshi.explore.directions import factorised, intake, learned, ridge, unmixed
 from eshi.explore.measures import MEASURES, eye_colour, hair_colour, measured
 from eshi.gather.painter import paint
 from eshi.ground import image
@@ -93,22 +93,22 @@ def test_factorised_directions_are_orthonormal_and_sorted_by_what_they_move(name
     G = GENERATORS.build({"name": name, "latent": 12, "width": 4, "prior": prior}, size=32)
     vectors = factorised(G)
     np.testing.assert_allclose(vectors @ vectors.T, np.eye(12), atol=1e-5)
-    moved = np.linalg.norm(vectors @ told(G), axis=1)
+    moved = np.linalg.norm(vectors @ intake(G), axis=1)
     assert (np.diff(moved) <= 1e-6).all()
     random = np.random.default_rng(0).standard_normal((50, 12))
     random /= np.linalg.norm(random, axis=1, keepdims=True)
-    assert np.linalg.norm(random @ told(G), axis=1).max() <= moved[0]
+    assert np.linalg.norm(random @ intake(G), axis=1).max() <= moved[0]
 
 
 def test_what_a_later_layer_is_told_counts_as_often_as_it_has_places_for_it() -> None:
     torch.manual_seed(3)
     G = GENERATORS.build({"name": "dcgan", "latent": 12, "width": 4, "remind": True}, size=32)
-    before = told(G)
+    before = intake(G)
     assert before.shape == (12, 16 * 16 + 8 + 4)  # 16 maps of 4 x 4 pixels, then one number for each later map
     with torch.no_grad():
         G.reminders[1][0].weight.zero_()[3, 7] = 1.0  # the last map of 16 x 16 pixels, moved by the seventh alone
-    np.testing.assert_allclose(told(G)[7, -1], 16.0)
-    np.testing.assert_allclose(told(G)[:, :-4], before[:, :-4])
+    np.testing.assert_allclose(intake(G)[7, -1], 16.0)
+    np.testing.assert_allclose(intake(G)[:, :-4], before[:, :-4])
     np.testing.assert_allclose(np.abs(factorised(G)[0]), np.eye(12)[7], atol=0.05)
 
 

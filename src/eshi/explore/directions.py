@@ -1,4 +1,4 @@
-"""Directions in latent space that mean something: from G's first layer alone, from features, and from measures."""
+"""Directions in latent space that mean something: from G's layers alone, from features, and from measures."""
 
 import io
 import zipfile
@@ -187,12 +187,12 @@ def alike(one: np.ndarray, other: np.ndarray) -> float:
 def factorised(G: Generator) -> np.ndarray:
     """(latent, latent): eigenvectors of A^T A, A being all that takes the latent, most moving first (Shen, Zhou 2020,
     arXiv:2007.06600)."""
-    weight = told(G)
+    weight = intake(G)
     sizes, vectors = np.linalg.eigh(weight @ weight.T)
     return np.asarray(vectors[:, np.argsort(-sizes)].T, np.float32)
 
 
-def told(G: Generator) -> np.ndarray:
+def intake(G: Generator) -> np.ndarray:
     """(latent, outputs): the first layer, and what later ones are told again, as often as there are places for it."""
     again = [its[0].weight.detach().T.double().cpu().numpy() * its.places**0.5 for its in getattr(G, "reminders", ())]
     return np.hstack([first_layer(G), *again])

@@ -131,13 +131,14 @@ def named(found: Directions) -> dict[str, Any]:
 
 
 def likenesses(artist: Artist, found: Directions) -> list[dict[str, Any]]:
-    """How all faces can be asked to be more typical."""
+    """How all faces can be asked to be more typical. A cube's sides stop the command; a word would lead through them."""
+    degrees = found.degrees if artist.G.prior.name == "normal" else {}
     return [
         {
             "attribute": TYPICAL, "value": value, "colour": None,
             "vector": rows(found.vector(TYPICAL) * amount * artist.G.prior.deviation),
         }
-        for value, amount in found.degrees.items()
+        for value, amount in degrees.items()
     ]  # fmt: skip
 
 
