@@ -131,7 +131,7 @@ def named(found: Directions) -> dict[str, Any]:
 
 
 def likenesses(artist: Artist, found: Directions) -> list[dict[str, Any]]:
-    """How all faces can be asked to be more typical. A cube's sides stop the command; a word would lead through them."""
+    """How all faces can be asked to be more typical. Sides of a cube stop the command, and a word would not stop."""
     degrees = found.degrees if artist.G.prior.name == "normal" else {}
     return [
         {
