@@ -172,8 +172,8 @@ class Generator(nn.Module):
         layers += [*make_end(end, counts[-1], last), nn.Tanh()]
         self.layers, self.factor = nn.Sequential(*layers), last if end == "resize" else 0
         initialise(self, init)
-        told = zip(counts[1:], map(math.prod, steps[1:-1]), strict=True) if remind else ()
-        self.reminders: Any = nn.ModuleList(Reminder(latent, *each) for each in told)
+        told = zip(counts[1:], map(math.prod, steps[1:-1]), strict=True)
+        self.reminders: Any = nn.ModuleList(Reminder(latent, *each) for each in told) if remind else ()
 
     @staticmethod
     def fits(size: int | tuple[int, int], last: Literal[2, 3] = 2, **others: Any) -> None:
