@@ -118,7 +118,8 @@ def wanted(found: Directions, name: str, value: str | float) -> float | np.ndarr
     if name == TYPICAL and value in DEGREES:
         return DEGREES[value]
     if name not in found.colours:
-        raise EshiError(f"{name}={value}: {name} takes an amount", f"for example: --set {name}=+2")
+        words = f" or {', '.join(DEGREES)}" if name == TYPICAL else ""
+        raise EshiError(f"{name}={value}: {name} takes an amount{words}", f"for example: {name}=+2")
     if re.fullmatch(r"#[0-9a-fA-F]{6}", value):
         return np.array([int(value[i : i + 2], 16) for i in (1, 3, 5)], np.float32) / 255
     if value not in COLOURS:
