@@ -318,8 +318,8 @@ def test_pictures_for_the_docs(tab: Tab, tmp_path: Path) -> None:
     chance = "let chance = 5; Math.random = () => (chance = chance * 48271 % 2147483647) / 2147483647"
     told = tab.do("Page.addScriptToEvaluateOnNewDocument", source=chance)  # the same faces each time
     for name, shown, width, height, dark in (
-        ("page", "wall", 1280, 820, False), ("page-shape", "shape", 1280, 820, True),
-        ("page-blend", "blend", 1280, 1240, False), ("page-phone", "pick", 390, 844, False),
+        ("page", "wall", 1280, 900, False), ("page-shape", "shape", 1280, 900, True),
+        ("page-blend", "blend", 1280, 1320, False), ("page-phone", "pick", 390, 844, False),
     ):  # fmt: skip
         tab.screen(width, height, 2 if width < 600 else 1, mobile=width < 600, dark=dark)
         tab.open((tmp_path / "face.html").as_uri())

@@ -106,8 +106,7 @@ def learned(
     found = {name: ("measured", vector) for name, vector in ruled.items()}
     found |= {f"factor{i + 1}": ("factor", vector) for i, vector in enumerate(factorised(who.G)[:UNLABELLED])}
     found |= {f"ica{i + 1}": ("ica", v) for i, v in enumerate(independent(latents[:fitted], seen[:fitted]))}
-    told = labels.evidence(images) if labels else {}
-    told[TYPICAL] = typical.likenesses(images)
+    told = {TYPICAL: typical.likenesses(images)} | (labels.evidence(images) if labels else {})
     for name, values in told.items():  # not cleaned of one another: values of one attribute exclude each other
         slope = ridge(latents[:fitted], values[:fitted])
         kind = "measured" if name == TYPICAL else "label"

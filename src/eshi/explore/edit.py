@@ -115,11 +115,12 @@ def wanted(found: Directions, name: str, value: str | float) -> float | np.ndarr
         raise EshiError(f"this run has no direction '{name}'", near_miss(name, found.names))
     if isinstance(value, int | float) or AMOUNT.fullmatch(value.strip()):
         return float(value)
-    if name == TYPICAL and value in DEGREES:
-        return DEGREES[value]
+    words = DEGREES if name == TYPICAL else {}
+    if value in words:
+        return words[value]
     if name not in found.colours:
-        words = f" or {', '.join(DEGREES)}" if name == TYPICAL else ""
-        raise EshiError(f"{name}={value}: {name} takes an amount{words}", f"for example: {name}=+2")
+        takes = " or ".join(["an amount", *words])
+        raise EshiError(f"{name}={value}: {name} takes {takes}", f"for example: {name}=+2")
     if re.fullmatch(r"#[0-9a-fA-F]{6}", value):
         return np.array([int(value[i : i + 2], 16) for i in (1, 3, 5)], np.float32) / 255
     if value not in COLOURS:
