@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -20,6 +21,7 @@ from eshi.judging.obedience import obedience
 from eshi.networks.build import networks
 from eshi.networks.labels import Told, asked, places, spoken, told
 from eshi.recipe import Recipe
+from eshi.run import checkpoint
 from eshi.training import said as said_of_faces
 from eshi.training.loop import train
 from eshi.training.said import said, spared, with_fade, with_values
@@ -269,8 +271,28 @@ def test_a_labelled_run_can_begin_from_one_without_labels(
     train(labelled, tiny, tmp_path / "plain", "80")
     train(labelled, asking, tmp_path / "asked", "80", start=str(tmp_path / "plain"))
     assert Artist.load(tmp_path / "asked").attributes == {"hair": ["blue", "red"]}
-    with pytest.raises(EshiError, match="does not fit"):
-        train(labelled, tiny, tmp_path / "back", "80", start=str(tmp_path / "asked"))
+
+
+def test_a_run_takes_the_words_that_it_has_in_common_with_the_one_it_begins_from(
+    tiny: Recipe, asking: Recipe, labelled: Path, tmp_path: Path
+) -> None:
+    train(labelled, asking, tmp_path / "before", "80")
+    before = checkpoint.load(tmp_path / "before")
+    drawing = checkpoint.drawing(before)
+    still = ["g_adam.lr=0", "d_adam.lr=0", "ema=0"]
+
+    def begun(of: Recipe, name: str) -> dict[str, Any]:
+        learned = recipe.parse(of.as_dict(), still)
+        return checkpoint.load(train(labelled, learned, tmp_path / name, "16", start=str(tmp_path / "before")))
+
+    plain = begun(tiny, "plain")["G"]
+    assert "words.weight" not in plain
+    assert torch.equal(plain["layers.0.1.weight"], drawing["layers.0.1.weight"])
+    both = begun(replace(asking, labels=replace(asking.labels, use=["tone", "hair"])), "both")
+    assert both["recipe"]["labels"]["values"] == ["tone=blue", "tone=red", "hair=blue", "hair=red"]
+    assert torch.equal(both["G"]["words.weight"][:, 2:], drawing["words.weight"])
+    assert not torch.equal(both["G"]["words.weight"][:, :2], drawing["words.weight"])
+    assert torch.equal(both["D"]["words.weight"][:, 2:], before["D"]["words.weight"])
 
 
 def test_a_training_is_told_what_to_learn(labelled: Path, tmp_path: Path) -> None:

@@ -1,11 +1,13 @@
 """Before the first step: how long a run is to be, and what it begins from."""
 
 import time
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import torch
+from torch import Tensor
 
 from eshi.gather.faceset import FaceSet
 from eshi.ground.errors import EshiError
@@ -21,6 +23,7 @@ from eshi.training.ranks import Ranks, launched
 
 MEASURED = 6.0  # seconds of learning, after the first steps, that tell the speed
 MOST, LEAST = 8, 32  # shards, and images in one: of fewer, what a shard costs by itself outweighs (docs/LOG.md)
+REMINDERS, WORDS = "reminders.", "words."  # what the names of these layers begin with
 NOTHING: Literal["nothing"] = "nothing"  # in the place of a run to begin with
 WARM = 3  # steps: the first allocate memory
 OTHERWISE = 0.95  # of the time is learning; sheets, pages and checkpoints take the rest, and judging has its own budget
@@ -108,9 +111,9 @@ def begun_with(who: Pupils, recipe: Recipe, asked: str | None) -> str:
     if (asked or recipe.begin) == NOTHING:
         return ""
     if asked:
-        return head_start(who, asked)
+        return head_start(who, recipe, asked)
     try:
-        taken = head_start(who, recipe.begin)
+        taken = head_start(who, recipe, recipe.begin)
     except EshiError as error:
         note(f"it begins with {NOTHING}: {error}")
         return ""
@@ -118,7 +121,7 @@ def begun_with(who: Pupils, recipe: Recipe, asked: str | None) -> str:
     return taken
 
 
-def head_start(who: Pupils, source: str) -> str:
+def head_start(who: Pupils, recipe: Recipe, source: str) -> str:
     """Weights from another run or checkpoint, all of them or, of RUN:G, what draws; what was taken, in words."""
     path, only_G = source.removesuffix(":G"), source.endswith(":G")
     if shipped.shipped(path):
@@ -128,14 +131,17 @@ def head_start(who: Pupils, source: str) -> str:
     state |= {"G": checkpoint.drawing(state)}
     parts = {name: part for name, part in who.parts().items() if not name.split()[-1].startswith("opt_")}
     its = parse(state["recipe"], where=f"the recipe in {path}")
-    learned = {"words.": its.labels, "reminders.": its.generator.get("remind")}
-    anew = tuple(name for name, had in learned.items() if not had)  # what its networks were without begins anew
+    known, wanted = (list(one.labels.values) if one.labels else [] for one in (its, recipe))
     for name, part in parts.items():
         stored = state["G"] if name == "G_ema" else state.get(name)
         if only_G and name not in ("G", "G_ema"):
             continue
         if isinstance(stored, dict):
-            stored = stored | {key: its for key, its in part.state_dict().items() if key.startswith(anew)}
+            own = part.state_dict()
+            if not its.generator.get("remind"):
+                stored = stored | beginning(own, REMINDERS)
+            if known != wanted:
+                stored = translated(stored, own, known, wanted)
         try:
             checkpoint.fill(part, stored, f"{name} of {path}")
         except EshiError as error:
@@ -143,3 +149,23 @@ def head_start(who: Pupils, source: str) -> str:
             hint = whole or f"its generator alone may fit: --from {path}:G"
             raise EshiError(str(error), hint) from error
     return f"{path}{' (G alone)' if only_G else ''}, {state['images']:,} images"
+
+
+def beginning(state: Mapping[str, Tensor], prefix: str) -> dict[str, Tensor]:
+    return {name: value for name, value in state.items() if name.startswith(prefix)}
+
+
+def translated(stored: Mapping[str, Tensor], own: Mapping[str, Tensor], known: list[str], wanted: list[str]) -> Any:
+    """`stored` with a layer for other words, which is the new network's own but for the words that both know.
+
+    Without any it is left out: a latent that is asked for nothing is a latent like any other.
+    """
+    words = beginning(own, WORDS)
+    both = [value for value in wanted if value in known]
+    here, there = [wanted.index(value) for value in both], [known.index(value) for value in both]
+    for name, layer in words.items():
+        before = stored.get(name)
+        if isinstance(before, Tensor) and layer.ndim == 2 and before.shape == (len(layer), len(known)):
+            words[name] = layer.clone()
+            words[name][:, here] = before[:, there].to(layer)
+    return {name: value for name, value in stored.items() if not name.startswith(WORDS)} | words
