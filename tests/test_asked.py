@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from untrained import SMALL
+from untrained import SMALL, made
 
 import eshi
 from eshi import recipe
@@ -19,7 +19,7 @@ from eshi.ground import image
 from eshi.ground.errors import EshiError
 from eshi.judging.obedience import obedience
 from eshi.networks.build import networks
-from eshi.networks.labels import Told, asked, places, spoken, told
+from eshi.networks.labels import Told, asked, by_chance, places, spoken, told
 from eshi.recipe import Recipe
 from eshi.run import checkpoint
 from eshi.training import said as said_of_faces
@@ -220,7 +220,9 @@ def asked_run(labelled: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def test_every_verb_takes_wishes(asked_run: Path) -> None:
     who = Artist.load(asked_run)
-    z, red, blue = who.latents([0, 1]), who.toward({"hair": "red"}), who.toward({"hair": "blue"})
+    assert who.recipe.labels.shares == pytest.approx([0.375, 0.375], abs=0.05)  # of a quarter nobody says it
+    red, blue = who.toward({"hair": "red"}), who.toward({"hair": "blue"})
+    z = who.asking({"hair": "red"}).latents([0, 1])  # without what chance would say of the hair
     drawn = eshi.draw(asked_run, count=2, labels={"hair": "red"})
     assert drawn.out.name.endswith("hair=red.png")
     assert np.array_equal(drawn.images, who.render(z + red))
@@ -230,14 +232,46 @@ def test_every_verb_takes_wishes(asked_run: Path) -> None:
     row = eshi.sweep(asked_run, dims="hair", seed=[0, 1])
     assert row.labels == ["blue", "red"]
     assert row.text().endswith("blue, red")
-    for place, far in enumerate((0 * red, blue, red)):
-        assert np.array_equal(row.images[:, place], who.render(z + far))
+    for place, latents in enumerate((who.latents([0, 1]), z + blue, z + red)):
+        assert np.array_equal(row.images[:, place], who.render(latents))
     walked = eshi.walk(asked_run, seeds=[0, 1], frames=3, labels=["hair=red"])
     assert np.array_equal(walked.images[0], drawn.images[0])
     assert np.array_equal(eshi.mix(asked_run, "1", noise=0, labels=["hair=red"]).image, drawn.images[1])
     changed = eshi.edit(asked_run, seed=1, set={"hair": "red"}, labels={"hair": "blue"}, steps=3)
     assert np.abs(changed.images[-1].astype(int) - drawn.images[1]).max() <= 1
     assert np.array_equal(changed.images[0], who.render(z + blue)[1])
+
+
+def test_what_is_not_asked_for_is_there_by_chance_as_often_as_the_faces_had_it() -> None:
+    who = made(values="hair=red,hair=blue,glasses=yes", shares="0.5,0.3,0.1")
+    its = who.recipe.labels
+    said = [by_chance(its, number) for number in range(2_000)]
+    for place, share in enumerate(its.shares):
+        assert np.mean([place in one for one in said]) == pytest.approx(share, abs=0.04)
+    assert not any(set(one) >= {0, 1} for one in said)
+    ways = [*who.ways.values()]
+    wanted = torch.stack([who.G.draw(1, n)[0] + sum(ways[place] for place in said[n]) for n in (7, 8, 9)])
+    torch.testing.assert_close(who.latents([7, 8, 9]), wanted)
+    assert torch.equal(who.latents(range(7, 10)), who.latents([7, 8, 9]))
+
+    red = said.index([0, 2])
+    blue = who.asking({"hair": "blue"})
+    assert by_chance(its, red, blue.asked) == [2]
+    wanted = who.G.draw(1, red)[0] + ways[1] + ways[2]
+    torch.testing.assert_close(blue.wishing(blue.latents([red]))[0], wanted)
+    changed = edit(who, red, {"hair": "blue"}, steps=2)
+    torch.testing.assert_close(torch.from_numpy(changed.latent), wanted)
+    assert np.array_equal(changed.images[0], who.render(who.latents([red]))[0])
+    kept = edit(who, who.latent(red), {"hair": "blue"}, steps=2)  # of a latent nobody knows what chance said
+    torch.testing.assert_close(torch.from_numpy(kept.latent), who.latent(red) + ways[1])
+
+
+def test_nothing_is_said_by_chance_before_words_are_learned_or_where_their_shares_are_unknown() -> None:
+    for shares, fade in (("", "auto"), ("0.5", "auto"), ("0.5,0.5", (100.0, 200.0))):
+        who = made(values="hair=red,hair=blue", shares=shares)
+        who = replace(who, images=150, recipe=replace(who.recipe, labels=replace(who.recipe.labels, fade=fade)))
+        assert torch.equal(who.latents(range(5)), who.G.draw(5, 0))
+    assert not torch.equal(replace(who, images=200).latents(range(5)), who.G.draw(5, 0))
 
 
 def test_a_wish_that_it_has_not_learned_names_those_it_has(asked_run: Path, things: Path) -> None:

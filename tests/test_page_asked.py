@@ -20,9 +20,14 @@ ASKED = "location.hash.split('.').slice(2).join('.')"
 PRESSED = "[...document.querySelectorAll('#asked [aria-pressed=true]')].map(one => one.dataset.word)"
 
 
-@pytest.fixture(scope="module")
-def who() -> Artist:
-    return made(latent=40, values="hair=pink,hair=blue,glasses=no,glasses=yes")
+@pytest.fixture(scope="module", params=["", "0.3,0.5,0.6,0.2"], ids=["plain", "by-chance"])
+def who(request: pytest.FixtureRequest) -> Artist:
+    return made(latent=40, values="hair=pink,hair=blue,glasses=no,glasses=yes", shares=request.param)
+
+
+def full(who: Artist, number: int, wanted: dict[str, str]) -> np.ndarray:
+    asking = who.asking(wanted)
+    return asking.wishing(asking.latents([number]))[0].numpy()
 
 
 @pytest.fixture
@@ -45,12 +50,11 @@ def test_words_move_the_face_and_the_wall_as_the_command_does(asked: Tab, who: A
     number = int(asked.js("document.getElementById('number').value"))
     asked.wait("!document.querySelector('.coming')")
     pink = ask(asked, "hair=pink", "0")
-    assert np.abs(pink - (who.latents([number]) + who.toward({"hair": "pink"})).numpy()[0]).max() <= GRID
+    assert np.abs(pink - full(who, number, {"hair": "pink"})).max() <= 2 * GRID
     both = ask(asked, "glasses=yes", "0.3")
-    assert np.abs(both - pink - who.toward({"glasses": "yes"}).numpy()).max() <= GRID
+    assert np.abs(both - full(who, number, {"hair": "pink", "glasses": "yes"})).max() <= 2 * GRID
     blue = ask(asked, "hair=blue", "3.1")
-    turn = who.toward({"hair": "blue"}) - who.toward({"hair": "pink"})
-    assert np.abs(blue - both - turn.numpy()).max() <= 2 * GRID
+    assert np.abs(blue - full(who, number, {"hair": "blue", "glasses": "yes"})).max() <= 2 * GRID
     assert asked.js(PRESSED) == ["hair=blue", "glasses=yes"]
     assert asked.js("document.getElementById('number').value") == str(number)  # it is still that face
     asked.wait("!document.querySelector('.coming')")
@@ -58,11 +62,27 @@ def test_words_move_the_face_and_the_wall_as_the_command_does(asked: Tab, who: A
     asked.wait("document.querySelector('#faces .face:nth-child(5)').getAttribute('aria-pressed') === 'true'")
     settled(asked)
     other = int(asked.js("document.getElementById('number').value"))
-    wanted = who.latents([other])[0] + who.toward({"hair": "blue", "glasses": "yes"})
-    assert np.abs(np.array(asked.js("eshi.face()")) - wanted.numpy()).max() <= 2 * GRID
+    wanted = full(who, other, {"hair": "blue", "glasses": "yes"})
+    assert np.abs(np.array(asked.js("eshi.face()")) - wanted).max() <= 2 * GRID
     asked.click("#roll")
     asked.wait(f"document.getElementById('number').value !== '{other}'")
     assert asked.js(ASKED) == "3.1"  # stays asked
+
+
+def test_numbers_are_the_commands(asked: Tab, who: Artist) -> None:
+    for number in (0, 7, 123_456, 2**32 + 1, 10**17, *range(1_000, 1_020)):
+        assert np.abs(np.array(asked.js(f"eshi.numbered('{number}')")) - full(who, number, {})).max() <= 2 * GRID
+
+
+def test_of_a_face_without_a_number_it_is_seen_what_chance_said(asked: Tab, who: Artist) -> None:
+    for number in range(40, 50):
+        nudge = np.full(who.G.latent, 0.01, np.float32)
+        moved = (full(who, number, {}) + nudge).tolist()
+        asked.js(f"eshi.show(Float32Array.from({moved}))")
+        settled(asked)
+        assert asked.js("document.getElementById('number').value") == ""
+        assert np.abs(ask(asked, "hair=pink", "0") - full(who, number, {"hair": "pink"}) - nudge).max() <= 3 * GRID
+        ask(asked, "hair=", "")
 
 
 def test_asking_for_nothing_leaves_no_trace(asked: Tab) -> None:

@@ -14,10 +14,10 @@ SMALL = ["size=16", "batch=8", "generator.width=4", "discriminator.width=4", "ge
 SETS = [word for key in SMALL for word in ("--set", key)]  # a step takes milliseconds
 
 
-def made(latent: int = 8, prior: str = "normal", values: str = "") -> Artist:
-    """`values` as a recipe has them: hair=red,hair=blue"""
+def made(latent: int = 8, prior: str = "normal", values: str = "", shares: str = "") -> Artist:
+    """`values` and their shares as a recipe has them: hair=red,hair=blue and 0.5,0.25"""
     small = ["size=32", "generator.width=4", "discriminator.width=4", "generator.init=default"]
-    words = [f"labels.values=[{values}]"] if values else []
+    words = [f"labels.values=[{values}]", f"labels.shares=[{shares}]"] if values else []
     recipe = load("dcgan-64", [*small, f"generator.latent={latent}", f"generator.prior={prior}", *words])
     torch.manual_seed(1)
     G, D = networks(recipe)

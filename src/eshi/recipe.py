@@ -111,6 +111,11 @@ class Labels:
     sure: Share = 0.5  # the certainty from which on a label counts
     fewest: Positive = 20  # faces of a value that stands for itself; rarer ones become one
     values: list[Value] = field(default_factory=list)  # what a run found when it began
+    shares: list[Share] = field(default_factory=list)  # of the faces that have each, as it found then
+
+    def learned(self, images: float) -> bool:
+        """Is every word said by then? A fade is in images when its run has begun."""
+        return self.fade == "auto" or images >= self.fade[1]
 
 
 @dataclass

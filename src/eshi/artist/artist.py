@@ -17,6 +17,7 @@ from eshi.artist.points import Latent
 from eshi.ground import image
 from eshi.ground.errors import EshiError, near_miss
 from eshi.ground.progress import Progress
+from eshi.networks import labels
 from eshi.networks.build import SECTIONS, network
 from eshi.networks.contracts import Discriminator, Generator
 from eshi.networks.engine import Engine, borrowed_randomness, choose
@@ -129,8 +130,7 @@ class Artist:
         if isinstance(point, np.ndarray | Tensor):
             return points.fitting(point, self.G.latent, "the latent")
         if (seed := points.seed(point)) is not None:
-            row: Tensor = self.G.draw(1, seed)[0].cpu()
-            return row
+            return self.latents(range(seed, seed + 1))[0]
         name = str(point)
         if isinstance(point, Path) or name.endswith(".npy"):
             return points.fitting(points.read(Path(name)), self.G.latent, name)
@@ -149,7 +149,7 @@ class Artist:
         if isinstance(wanted, range) and wanted.step == 1 and wanted:
             for end in (wanted[0], wanted[-1]):
                 points.seed(end)  # refused where it is none
-            return self.G.draw(len(wanted), wanted.start).cpu()
+            return labels.latents(self.G, self.recipe.labels, self.images, wanted, self.asked).cpu()
         return torch.stack([self.latent(point) for point in wanted])
 
     def drawn(self, z: Tensor) -> Tensor:

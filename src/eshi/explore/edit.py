@@ -55,6 +55,7 @@ def edit(
         amounts = all_wanted(found, others)
         z = moved(who, before, found, amounts)
     z = z + who.toward(asked) - who.toward({name: who.asked[name] for name in asked.keys() & who.asked.keys()})
+    z = z + who.asking(asked).latent(point) - before if asked else z  # without what chance said of it
     shares = torch.linspace(0, 1, steps)[:, None]
     images = who.render(before + shares * (z - before))
     known = measured(images[[0, -1]], more)
@@ -134,7 +135,7 @@ def coloured(who: Artist, z: Tensor, slope: np.ndarray, colour: Measure, target:
     back = torch.from_numpy(np.linalg.pinv(slope, rcond=0.05))  # (latent, 3)
     for _ in range(turns):
         missing = torch.from_numpy(target - colour(who.render(z[None]))[0])
-        tried = who.G.prior.likely(z + shares * (back @ missing.float()))
+        tried = who.G.prior.likely(z + shares * (back @ missing.float()), z)
         off = np.linalg.norm(colour(who.render(tried)) - target, axis=1)
         if off.argmin() == 0:
             break

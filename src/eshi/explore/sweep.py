@@ -1,6 +1,6 @@
 """Write-up E's horizontal comparison: one latent coordinate moved evenly over the prior's range."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
 
@@ -90,10 +90,12 @@ def values(run: Path | str | Artist, attribute: str, points: list[Latent] | None
         known = near_miss(attribute, who.attributes) if who.attributes else "it learned without labels"
         raise EshiError(f"this run has not learned '{attribute}'", known)
     several = who.attributes[attribute]
-    ways = torch.stack([who.toward({}), *(who.toward({attribute: value}) for value in several)])
-    was = who.toward({attribute: who.asked[attribute]} if attribute in who.asked else {})
-    images = who.render(torch.cat([z - was + ways for z in who.latents(points)]))
-    return Values(images.reshape(len(points), len(ways), *images.shape[1:]), attribute, several, points)
+    ways = torch.stack([who.toward({attribute: value}) for value in several])
+    others = replace(who, asked={name: value for name, value in who.asked.items() if name != attribute})
+    asked = others.asking({attribute: several[0]}).latents(points)[:, None] + ways
+    rows = torch.cat([others.latents(points)[:, None], asked], 1)
+    images = others.render(rows.flatten(0, 1))
+    return Values(images.reshape(*rows.shape[:2], *images.shape[1:]), attribute, several, points)
 
 
 def along(z: Tensor, dim: int, values: Tensor) -> Tensor:

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-from eshi.artist import Artist, render
+from eshi.artist import Artist
 from eshi.gather.faceset import FaceSet, faceset
 from eshi.ground import image
 from eshi.ground.errors import EshiError
@@ -160,7 +160,7 @@ def drawer(file: Path, name: str, home: Path | None) -> Contender:
     who = Artist.load(file)
 
     def pictures(count: int, size: tuple[int, int]) -> np.ndarray:
-        drawn = render(who.G, who.G.draw(count, SEED))
+        drawn = who.render(who.latents(range(SEED, SEED + count)))
         return drawn if who.recipe.width_height == size else np.stack([fitted(one, size) for one in drawn])
 
     started = logbook.last_event(logbook.log(file.parent), "started")

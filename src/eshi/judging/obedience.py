@@ -60,13 +60,14 @@ def obedience(who: Artist, faces: FaceSet, count: int = 100) -> Obedience:
     values, sure = who.recipe.labels.values, who.recipe.labels.sure
     seer, words = witness(faces, values, sure), faces.said(values, sure)
     count = max(count, FEWEST)
-    z = who.latents(range(SEED, SEED + count))
-    plain = seer.words(who.render(z))
+    numbers = range(SEED, SEED + count)
+    plain = seer.words(who.render(who.latents(numbers)))
     found: list[Value] = []
     with Progress("asking", len(values), "values") as bar:
         for place, word in enumerate(values):
             attribute, _, value = word.partition("=")
-            drawn = who.asking({attribute: value}).render(z)
+            asked = who.asking({attribute: value})
+            drawn = asked.render(asked.latents(numbers))
             shown, unasked = (
                 float((seer.words(drawn)[attribute] == value).mean()),
                 float((plain[attribute] == value).mean()),

@@ -18,6 +18,7 @@ from eshi.judging import guard
 from eshi.judging.judge import SEED, Judge, judge_of, spread
 from eshi.networks.contracts import Discriminator, Generator, Network
 from eshi.networks.engine import Engine
+from eshi.networks.labels import latents
 from eshi.recipe import Recipe
 from eshi.run.logbook import Row, all_judgements, best_of, judgements, scored
 
@@ -61,8 +62,10 @@ class Watch:
         begun = time.monotonic()
         judge = self.judge = self.judge or judge_of(self.faces, device=self.engine.device.type)
         start = time.monotonic()  # what is done once has no part in the price
-        drawn = render(drawing, drawing.draw(self.recipe.judge.drawings, SEED))
-        row: Row = {"step": step, "images": step * self.recipe.batch, "content": self.faces.content}
+        numbers = range(SEED, SEED + self.recipe.judge.drawings)
+        images = step * self.recipe.batch
+        drawn = render(drawing, latents(drawing, self.recipe.labels, images, numbers))
+        row: Row = {"step": step, "images": images, "content": self.faces.content}
         row |= judge.score(drawn, brief=True) | self.probe(G, D)
         self.rows.append(row)
         verdict = self.verdict()

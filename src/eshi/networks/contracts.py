@@ -22,8 +22,8 @@ class Prior(Protocol):
     def possible(self, z: Tensor) -> Tensor:
         """The nearest latents that the prior could give at all."""
 
-    def likely(self, z: Tensor) -> Tensor:
-        """The nearest latents that the prior could be expected to give."""
+    def likely(self, z: Tensor, start: Tensor | None = None) -> Tensor:
+        """The nearest latents that the prior could be expected to give, or that are no less likely than `start`."""
 
     def between(self, here: Tensor, there: Tensor, share: Tensor) -> Tensor:
         """A walk's way from `here` to `there`, at each `share` of it; all rows alike."""

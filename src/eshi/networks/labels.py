@@ -5,9 +5,10 @@ latent, so that whatever can be done with latents can be done with words, and a 
 projects: Miyato and Koyama 2018, arXiv:1802.05637.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Container, Mapping, Sequence
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.nn.utils.parametrizations import spectral_norm
@@ -15,7 +16,9 @@ from torch.nn.utils.parametrize import is_parametrized
 
 from eshi.ground.errors import EshiError
 from eshi.networks.contracts import Reading, pair
+from eshi.recipe import Labels
 
+CHANCE = 2**63  # from here on no number is that of a latent
 REACH = 0.5  # how far a word moves a latent at first, in deviations of each coordinate
 
 
@@ -98,6 +101,34 @@ def places(values: Sequence[str]) -> dict[str, slice]:
         found[attribute] = slice(start, start + len(several))
         start += len(several)
     return found
+
+
+@torch.no_grad()
+def latents(G: Any, its: Labels | None, images: float, numbers: range, asked: Container[str] = ()) -> Tensor:
+    """(N, latent) of numbered drawings: what the number draws from the prior, and what chance says of the attributes
+    that are not asked for, once G has learned words. Without any a face is a little of everything."""
+    z: Tensor = G.draw(len(numbers), numbers.start)
+    if its and its.learned(images):
+        for row, number in zip(z, numbers, strict=True):
+            row += G.words.weight[:, by_chance(its, number, asked)].sum(1)
+    return z
+
+
+def by_chance(its: Labels, number: int, asked: Container[str] = ()) -> list[int]:
+    """The places of what a drawing shows by chance: each value as often as the faces had it."""
+    if len(its.shares) != len(its.values):  # a run of before did not keep them
+        return []
+    found, groups = [], places(its.values)
+    for even, (attribute, where) in zip(evens(number, len(groups)), groups.items(), strict=True):
+        place = where.start + int((np.cumsum(its.shares[where]) <= even).sum())
+        if place < where.stop and attribute not in asked:
+            found.append(place)
+    return found
+
+
+def evens(number: int, count: int) -> np.ndarray:
+    """Even in [0, 1), of a number that is no latent's."""
+    return np.random.default_rng(CHANCE + number).random(count)
 
 
 def number(values: Sequence[str], attribute: str, value: str) -> int:

@@ -33,9 +33,9 @@ class Normal(Named):
     def possible(self, z: Tensor) -> Tensor:
         return z
 
-    def likely(self, z: Tensor) -> Tensor:
+    def likely(self, z: Tensor, start: Tensor | None = None) -> Tensor:
         """Not much longer than usual."""
-        farthest = z.shape[-1] ** 0.5 + FARTHEST
+        farthest = max(z.shape[-1] ** 0.5 + FARTHEST, 0 if start is None else float(start.norm()))
         shorter: Tensor = z * (farthest / z.norm(dim=-1, keepdim=True)).clamp(max=1)
         return shorter
 
@@ -72,7 +72,7 @@ class Uniform(Named):
     def possible(self, z: Tensor) -> Tensor:
         return z.clamp(*self.ends)
 
-    def likely(self, z: Tensor) -> Tensor:
+    def likely(self, z: Tensor, start: Tensor | None = None) -> Tensor:
         return self.possible(z)  # inside the cube, no place is likelier than another
 
     def between(self, here: Tensor, there: Tensor, share: Tensor) -> Tensor:

@@ -135,7 +135,7 @@ def likenesses(artist: Artist, found: Directions) -> list[dict[str, Any]]:
     degrees = found.degrees if artist.G.prior.name == "normal" else {}
     return [
         {
-            "attribute": TYPICAL, "value": value, "colour": None,
+            "attribute": TYPICAL, "value": value, "colour": None, "share": 0.0,
             "vector": rows(found.vector(TYPICAL) * amount * artist.G.prior.deviation),
         }
         for value, amount in degrees.items()
@@ -143,12 +143,15 @@ def likenesses(artist: Artist, found: Directions) -> list[dict[str, Any]]:
 
 
 def words(artist: Artist) -> list[dict[str, Any]]:
-    """What can be asked for: how each word moves a latent, and the colour that it names, where it names one."""
-    found = []
-    for word, way in artist.ways.items():
+    """What can be asked for: how each word moves a latent, the colour that it names, where it names one, and how often
+    it is there by chance."""
+    found, ways = [], artist.ways
+    kept = artist.recipe.labels.shares if artist.recipe.labels else []
+    for (word, way), share in zip(ways.items(), kept if len(kept) == len(ways) else [0.0] * len(ways), strict=True):
         attribute, _, value = word.partition("=")
         colour = COLOURED_WORDS.get(value)
-        found.append({"attribute": attribute, "value": value, "vector": rows(way.numpy()), "colour": colour})
+        its = {"attribute": attribute, "value": value, "vector": rows(way.numpy()), "colour": colour, "share": share}
+        found.append(its)
     return found
 
 

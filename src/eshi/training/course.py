@@ -23,6 +23,7 @@ from eshi.ground.progress import Progress, note
 from eshi.judging import guard
 from eshi.judging.watch import Verdict, Watch
 from eshi.networks.engine import Engine
+from eshi.networks.labels import latents
 from eshi.pages import run_report
 from eshi.run import checkpoint
 from eshi.run.folder import Run
@@ -43,7 +44,6 @@ class Course:
         self.begun = begun  # whose weights it began with
         self.batch, self.length = self.recipe.batch, self.recipe.length(len(faces))
         self.last = -(-self.length // self.batch)
-        self.fixed = who.G.draw(SHEET, self.recipe.seed)
         state = run.state or {"step": 0, "seconds": 0.0, "rollbacks": []}
         self.step: int = state["step"]
         self.rollbacks: list[int] = list(state["rollbacks"])
@@ -192,10 +192,12 @@ class Course:
         self.seen.clear()
 
     def sheet(self) -> None:
-        """The same latents each time."""
+        """The same numbers each time."""
         if self.sheet_of != self.step:
+            numbers = range(self.recipe.seed, self.recipe.seed + SHEET)
             with self.who.turn:
-                drawn = render(self.who.G_ema, self.fixed)
+                z = latents(self.who.G_ema, self.recipe.labels, self.images, numbers)
+                drawn = render(self.who.G_ema, z)
             self.run.sheet(drawn, f"{self.images:09}", self.images)
             self.sheet_of = self.step
 

@@ -28,10 +28,13 @@ def with_values(recipe: Recipe, folder: Path, faces: FaceSet) -> Recipe:
         return recipe
     before, its = stored_recipe(folder), recipe.labels
     if before and before.labels and not its.values:
-        its = replace(its, values=before.labels.values, fade=begun(its, before.labels))
-    if not its.values:
+        its = replace(its, values=before.labels.values, shares=before.labels.shares, fade=begun(its, before.labels))
+    new = not its.values
+    if new:
         its = replace(its, values=found(its, faces))
     faces.words = faces.said(its.values, its.sure)
+    if new:
+        its = replace(its, shares=[round(float(share), 4) for share in faces.words[faces.train].mean(axis=0)])
     return replace(recipe, labels=its)
 
 

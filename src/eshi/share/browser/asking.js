@@ -8,7 +8,7 @@ const Asking = (() => {
   function ask(attribute, place) {
     const others = Face.asked().filter(i => words[i].attribute !== attribute);
     const asked = place === null ? others : [...others, place];
-    Face.show(Wish.instead(Face.now(), Face.asked(), asked), false, asked);
+    Face.show(Wish.turned(Face.now(), Face.asked(), asked), false, asked);
   }
 
   function choice(attribute, place, swatch) {
@@ -41,7 +41,7 @@ const Asking = (() => {
     Face.listen(() => {
       const [from, to] = [before, Face.asked()];
       before = to;
-      if (String(from) !== String(to)) listener(z => Wish.instead(z, from, to));
+      if (String(from) !== String(to)) listener(z => Wish.turned(z, from, to));
     });
   }
 

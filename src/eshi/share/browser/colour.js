@@ -50,7 +50,7 @@ const Colour = (() => {
     for (let turn = 0; turn < 3; turn++) {
       const now = measures[name](await Painter.draw(z, { urgent: true }));
       const way = back.map(row => row.reduce((sum, value, c) => sum + value * (wanted[c] - now[c]), 0));
-      const tried = Array.from({ length: 9 }, (_, i) => Latent.likely(Latent.sum(z, way, i / 4)));
+      const tried = Array.from({ length: 9 }, (_, i) => Latent.likely(Latent.sum(z, way, i / 4), z));
       const seen = await Promise.all(tried.map(one => Painter.draw(one, { urgent: true })));
       const cost = seen.map((pixels, i) => Math.hypot(...measures[name](pixels).map((value, c) => value - wanted[c]))
         + STAYING * Latent.distance(start, tried[i]));

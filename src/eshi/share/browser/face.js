@@ -3,7 +3,7 @@ const Face = (() => {
   const MOST = 200; // steps that can be taken back
   const listeners = [], resting = []; // told of every face, and of those that it comes to rest at
   let past = [], future = [];
-  let z = Latent.snapped(Latent.random());
+  let z = Wish.random([]);
   let asked = []; // what it is asked to show
   let kept = { z, asked }; // the last one to go back to
 

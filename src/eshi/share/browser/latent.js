@@ -6,19 +6,7 @@ const Latent = (() => {
   const further = new Set(MODEL.words.map(one => one.attribute)).size * Math.max(0, ...MODEL.words.flatMap(one => one.vector.map(Math.abs)));
   const GRID = 2048; // a latent in a link is whole numbers of 16 bits: steps of 1/2048, up to 16 in both directions
 
-  // The face of a number, the same that `eshi draw RUN --seed NUMBER` begins with.
-  function numbered(number) {
-    const raw = cube ? Numbers.evens(number, length).map(share => ends[0] + share * (ends[1] - ends[0])) : Numbers.normals(number, length);
-    const z = snapped(raw);
-    if (known.size > KNOWN) known.clear();
-    known.set(written(z), number);
-    return z;
-  }
-
-  const known = new Map(); // latents as written -> their number, of those that came up
-  const KNOWN = 20_000;
-  const numberOf = z => known.get(written(z)) ?? null;
-  const random = () => numbered(Math.floor(Math.random() * 1_000_000));
+  const numbered = number => snapped(cube ? Numbers.evens(number, length).map(share => ends[0] + share * (ends[1] - ends[0])) : Numbers.normals(number, length));
   const dot = (a, b) => a.reduce((sum, value, i) => sum + value * b[i], 0);
   const norm = a => Math.sqrt(dot(a, a));
   const sum = (a, b, share = 1) => Float32Array.from(a, (value, i) => value + share * b[i]);
@@ -31,10 +19,10 @@ const Latent = (() => {
     return Float32Array.from(z, value => Math.round(Math.min(high, Math.max(low, value)) * GRID) / GRID);
   }
 
-  // Not much farther from the middle than what the prior gives.
-  function likely(z) {
+  // Not much farther from the middle than what the prior gives, or than `start` is.
+  function likely(z, start) {
     if (cube) return snapped(z);
-    const farthest = Math.sqrt(length) + 4 * Math.SQRT1_2;
+    const farthest = Math.max(Math.sqrt(length) + 4 * Math.SQRT1_2, norm(start));
     const share = Math.min(1, farthest / Math.max(norm(z), 1e-9));
     return Float32Array.from(z, value => value * share);
   }
@@ -107,5 +95,5 @@ const Latent = (() => {
 
   const fits = numbers => Array.isArray(numbers) && numbers.length === length && numbers.every(Number.isFinite);
 
-  return { length, numbered, numberOf, random, snapped, likely, between, mixed, along, moved, sum, basis, held, same, distance, written, read, fits };
+  return { length, numbered, snapped, likely, between, mixed, along, moved, sum, basis, held, same, distance, written, read, fits };
 })();

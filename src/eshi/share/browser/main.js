@@ -112,4 +112,4 @@ async function main() {
 main();
 
 // For those who open the console, and for the tests: latents in, pixels out.
-window.eshi = { draw: z => Painter.draw(Float32Array.from(z)), face: () => [...Face.now()], numbered: n => [...Latent.numbered(n)], show: z => Face.show(z), measures: Colour.measures };
+window.eshi = { draw: z => Painter.draw(Float32Array.from(z)), face: () => [...Face.now()], numbered: n => [...Wish.numbered(n, [])], show: z => Face.show(z), measures: Colour.measures };

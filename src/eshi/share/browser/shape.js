@@ -10,7 +10,7 @@ const Locks = (() => {
   }
 
   function rolled(z) {
-    const fresh = Wish.instead(Latent.random(), [], Face.asked());
+    const fresh = Wish.random(Face.asked());
     return closed.size ? Latent.held(z, fresh, Latent.basis([...closed.values()].flat())) : Latent.snapped(fresh);
   }
 

@@ -44,7 +44,7 @@ const Stage = (() => {
     start = performance.now();
     goal = z;
     draw();
-    if (document.activeElement !== button('number')) button('number').value = Wish.numberOf(z, Face.asked()) ?? '';
+    if (document.activeElement !== button('number')) button('number').value = Wish.numberOf(z) ?? '';
     button('undo').disabled = !Face.undoable();
     button('redo').disabled = !Face.redoable();
   }
@@ -96,8 +96,8 @@ const Stage = (() => {
     Face.listen(look);
     const number = button('number');
     number.addEventListener('change', () => {
-      if (/^\d{1,18}$/.test(number.value.trim())) Face.show(Wish.instead(Latent.numbered(number.value.trim()), [], Face.asked()));
-      else number.value = Wish.numberOf(Face.now(), Face.asked()) ?? '';
+      if (/^\d{1,18}$/.test(number.value.trim())) Face.show(Wish.numbered(number.value.trim(), Face.asked()));
+      else number.value = Wish.numberOf(Face.now()) ?? '';
     });
     number.addEventListener('keydown', event => event.key === 'Enter' && number.blur());
     let shown = [];
