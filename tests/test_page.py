@@ -15,6 +15,7 @@ from untrained import kept, made
 
 from eshi.artist import Artist
 from eshi.explore import add_favourite, directions
+from eshi.explore.directions import save, saved
 from eshi.explore.measures import COLOURS, MEASURES
 from eshi.gather.attributes import attributes
 from eshi.gather.credits import COLUMNS
@@ -184,10 +185,21 @@ def test_the_directions_of_the_generator_that_comes_along_come_along(tmp_path: P
     told = model(Elements((tmp_path / "face.html").read_text()))
     assert {"hair", "smile", "factor1"} <= {one["name"] for one in told["directions"]}
     assert set(told["colours"]) == {"hair", "eyes"}
-    typical = next(one["vector"] for one in told["directions"] if one["name"] == "typical")
-    asked = {f"{one['attribute']}={one['value']}": one["vector"] for one in told["words"]}
-    assert set(asked) == {"typical=rather", "typical=very"}
-    np.testing.assert_allclose(asked["typical=very"], 3 * np.array(typical), atol=1e-3)
+    assert {"hair", "eyes", "glasses", "style", "mouth"} == {one["attribute"] for one in told["words"]}
+
+
+def test_typical_can_be_asked_for_where_a_direction_says_much_of_it(tmp_path: Path, monkeypatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    who = Artist.of("painted")
+    found = saved(who)
+    for r, words in ((0.4, set()), (0.6, {"typical=rather", "typical=very"})):
+        found.correlations[found.names.index("typical")] = r
+        save(found, Path("runs/painted/directions.npz"))
+        page.write(who, tmp_path / "face.html")
+        told = model(Elements((tmp_path / "face.html").read_text()))
+        asked = {f"{one['attribute']}={one['value']}": one["vector"] for one in told["words"]}
+        assert {word for word in asked if word.startswith("typical")} == words
+    np.testing.assert_allclose(asked["typical=very"], 3 * found.vector("typical"), atol=1e-3)
 
 
 def test_what_can_be_asked_for_comes_along(tmp_path: Path) -> None:

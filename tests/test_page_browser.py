@@ -320,6 +320,7 @@ def test_pictures_for_the_docs(tab: Tab, tmp_path: Path) -> None:
     for name, shown, width, height, dark in (
         ("page", "wall", 1280, 900, False), ("page-shape", "shape", 1280, 900, True),
         ("page-blend", "blend", 1280, 1320, False), ("page-phone", "pick", 390, 844, False),
+        ("page-asked", "wall", 1280, 900, False),
     ):  # fmt: skip
         tab.screen(width, height, 2 if width < 600 else 1, mobile=width < 600, dark=dark)
         tab.open((tmp_path / "face.html").as_uri())
@@ -330,6 +331,9 @@ def test_pictures_for_the_docs(tab: Tab, tmp_path: Path) -> None:
         room(tab, shown)
         if shown == "shape":
             tab.click("#named .lock")
+        for word in ("hair=pink", "glasses=yes") if name == "page-asked" else ():
+            tab.click(f"[data-word='{word}']")
+            settled(tab)
         settled(tab)
         tab.wait("!document.querySelector('.coming')")
         tab.js("scrollTo(0, 0)")

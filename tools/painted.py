@@ -1,9 +1,9 @@
 """Makes the generator that comes with eshi from a run on painted faces, and finds its directions.
 
-eshi paint pictures --count 8000 && eshi crop pictures -o faces --size 64 && eshi clean faces
-eshi train faces -r eshi-64 -o run --images 100k --from nothing
+eshi paint pictures --count 16000 && eshi crop pictures -o faces --size 64 && eshi clean faces && eshi label faces
+eshi train faces -r eshi-64 -o run --images 290k --from nothing --labels hair,eyes,glasses,style,mouth
 eshi paint labelled --count 3000 --faces 64 && eshi label labelled
-python tools/painted.py run labelled "7,954 faces, cut by eshi crop from 8,000 pictures of eshi paint (seed 0)"
+python tools/painted.py run labelled "15,829 faces, cut by eshi crop from 16,000 pictures of eshi paint (seed 0)"
 """
 
 import sys
