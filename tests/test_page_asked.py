@@ -85,6 +85,28 @@ def test_of_a_face_without_a_number_it_is_seen_what_chance_said(asked: Tab, who:
         ask(asked, "hair=", "")
 
 
+def test_sliders_reach_as_far_as_chance_does(asked: Tab, who: Artist) -> None:
+    room(asked, "shape")
+    asked.js("document.getElementById('coordinates').parentElement.open = true")
+    asked.wait("document.querySelector('#coordinates input')")
+    for number in range(60, 70):
+        asked.js(f"eshi.show(eshi.numbered('{number}'))")
+        settled(asked)
+        shown = asked.js("[...document.querySelectorAll('#coordinates input')].map(one => +one.value)")
+        assert np.abs(np.array(shown) - full(who, number, {})).max() <= 0.05 / 2 + GRID
+
+
+def test_many_wishes_are_folded_on_a_phone(tab: Tab, tmp_path: Path) -> None:
+    for values, folded in (("hair=pink,glasses=yes", False), ("hair=pink,glasses=yes,hat=yes", True)):
+        page.write(made(values=values), tmp_path / "asked.html")
+        for width in (390, 1280):
+            tab.screen(width, 844)
+            tab.open((tmp_path / "asked.html").as_uri())
+            settled(tab)
+            assert tab.js("document.getElementById('asking').open") is not (folded and width < 600)
+    assert tab.errors == []
+
+
 def test_asking_for_nothing_leaves_no_trace(asked: Tab) -> None:
     before = asked.js("eshi.face()")
     ask(asked, "hair=pink", "0")

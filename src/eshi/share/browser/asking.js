@@ -47,6 +47,7 @@ const Asking = (() => {
 
   function begin() {
     document.getElementById('asking').hidden = !words.length;
+    document.getElementById('asking').open = attributes.size < 3 || matchMedia('(min-width: 700px)').matches; // else they hide the faces
     for (const [attribute, places] of attributes) document.getElementById('asked').append(row(attribute, places));
   }
 

@@ -45,7 +45,8 @@ const Shape = (() => {
   }
 
   function slider(name, direction) {
-    const input = element('input', { type: 'range', min: -REACH, max: REACH, step: 0.05 });
+    const far = REACH + Wish.reach(direction);
+    const input = element('input', { type: 'range', min: -far, max: far, step: 0.05 });
     input.setAttribute('aria-label', name);
     input.addEventListener('input', () => Face.show(Latent.moved(Face.now(), direction, +input.value), true));
     input.addEventListener('change', () => Face.settle());

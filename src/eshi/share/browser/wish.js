@@ -21,6 +21,13 @@ const Wish = (() => {
     });
   }
 
+  // How far along a direction chance may say a face lies, in standard deviations of the prior.
+  function reach(direction) {
+    const far = one => Math.abs(direction.reduce((sum, value, i) => sum + value * one.vector[i], 0)) / MODEL.prior.deviation;
+    const farthest = name => Math.max(0, ...words.filter(one => one.attribute === name && one.share).map(far));
+    return attributes.reduce((sum, name) => sum + farthest(name), 0);
+  }
+
   // The face of a number, the same that `eshi draw RUN --seed NUMBER` begins with.
   function numbered(number, asked) {
     const z = Latent.snapped(along(Latent.numbered(number), [...byChance(number, asked), ...asked], 1));
@@ -59,5 +66,5 @@ const Wish = (() => {
     return fits ? asked : null;
   }
 
-  return { numbered, numberOf, random, turned, read };
+  return { reach, numbered, numberOf, random, turned, read };
 })();
