@@ -196,8 +196,8 @@ def learned(labelled: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.mark.slow
 def test_it_draws_what_it_is_asked_for(labelled: Path, learned: Path) -> None:
     who = Artist.load(learned)
-    z = who.latents(range(50))
-    red, blue = (redness(wish(who, {"hair": value}).render(z)) for value in ("red", "blue"))
+    asking = [wish(who, {"hair": value}) for value in ("red", "blue")]
+    red, blue = (redness(one.render(one.latents(range(50)))) for one in asking)
     assert (red > 0).mean() > 0.9
     assert (blue < 0).mean() > 0.9
     found = obedience(who, faceset(labelled, (32, 32)))

@@ -125,7 +125,8 @@ def test_a_link_opens_the_very_same_pixels(seen: Tab, shown_page: Path) -> None:
     assert seen.js("location.href") == address
     assert (pixels(seen) == drawn).all()
     assert (large(seen) == shown).all()
-    seen.js(f"location.hash = '{address.split('#')[1][:-2]}AA'")  # another face, in the page that is open
+    other = "QA" if address.endswith("AA") else "AA"
+    seen.js(f"location.hash = '{address.split('#')[1][:-2]}{other}'")  # another face, in the page that is open
     seen.wait(f"location.href !== '{address}'")
     settled(seen)
     assert (pixels(seen) != drawn).any()
@@ -314,7 +315,8 @@ def test_pictures_for_the_docs(tab: Tab, tmp_path: Path) -> None:
     if not demo:
         pytest.skip("ESHI_DEMO names what learned from painted faces")
     out = Path(os.environ.get("ESHI_SHOTS", tmp_path))
-    page.write(Artist.of(demo), tmp_path / "face.html", title="Painted faces")
+    who = Artist.of(demo)
+    page.write(who, tmp_path / "face.html", title="Painted faces")
     chance = "let chance = 5; Math.random = () => (chance = chance * 48271 % 2147483647) / 2147483647"
     told = tab.do("Page.addScriptToEvaluateOnNewDocument", source=chance)  # the same faces each time
     for name, shown, width, height, dark in (
@@ -331,7 +333,7 @@ def test_pictures_for_the_docs(tab: Tab, tmp_path: Path) -> None:
         room(tab, shown)
         if shown == "shape":
             tab.click("#named .lock")
-        for word in ("hair=pink", "glasses=yes") if name == "page-asked" else ():
+        for word in ("hair=pink", "glasses=yes") if name == "page-asked" and who.attributes else ():
             tab.click(f"[data-word='{word}']")
             settled(tab)
         settled(tab)
