@@ -11,7 +11,7 @@ ROOMS = ("wall", "pick", "shape", "blend", "gallery", "about")
 def settled(tab: Tab) -> str:
     """Once the large face has come to rest: the latent in the address, which is the one that is shown."""
     at = "location.hash.split('.')[1]"
-    tab.wait(f"document.getElementById('large').dataset.face === {at} && {at} !== undefined")
+    tab.wait(f"document.getElementById('large')?.dataset.face === {at} && {at} !== undefined")
     return str(tab.js(at))
 
 
