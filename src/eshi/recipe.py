@@ -113,6 +113,11 @@ class Labels:
     values: list[Value] = field(default_factory=list)  # what a run found when it began
     shares: list[Share] = field(default_factory=list)  # of the faces that have each, as it found then
 
+    @property
+    def chances(self) -> list[float]:
+        """How likely a drawing shows each value that is not asked for: never, where a run of before kept no shares."""
+        return self.shares if len(self.shares) == len(self.values) else [0.0] * len(self.values)
+
     def learned(self, images: float) -> bool:
         """Is every word said by then? A fade is in images when its run has begun."""
         return self.fade == "auto" or images >= self.fade[1]

@@ -116,11 +116,9 @@ def latents(G: Any, its: Labels | None, images: float, numbers: range, asked: Co
 
 def by_chance(its: Labels, number: int, asked: Container[str] = ()) -> list[int]:
     """The places of what a drawing shows by chance: each value as often as the faces had it."""
-    if len(its.shares) != len(its.values):  # a run of before did not keep them
-        return []
     found, groups = [], places(its.values)
     for even, (attribute, where) in zip(evens(number, len(groups)), groups.items(), strict=True):
-        place = where.start + int((np.cumsum(its.shares[where]) <= even).sum())
+        place = where.start + int((np.cumsum(its.chances[where]) <= even).sum())
         if place < where.stop and attribute not in asked:
             found.append(place)
     return found

@@ -145,9 +145,8 @@ def likenesses(artist: Artist, found: Directions) -> list[dict[str, Any]]:
 def words(artist: Artist) -> list[dict[str, Any]]:
     """What can be asked for: how each word moves a latent, the colour that it names, where it names one, and how often
     it is there by chance."""
-    found, ways = [], artist.ways
-    kept = artist.recipe.labels.shares if artist.recipe.labels else []
-    for (word, way), share in zip(ways.items(), kept if len(kept) == len(ways) else [0.0] * len(ways), strict=True):
+    found, labels = [], artist.recipe.labels
+    for (word, way), share in zip(artist.ways.items(), labels.chances if labels else (), strict=True):
         attribute, _, value = word.partition("=")
         colour = COLOURED_WORDS.get(value)
         its = {"attribute": attribute, "value": value, "vector": rows(way.numpy()), "colour": colour, "share": share}

@@ -53,9 +53,9 @@ const Wish = (() => {
   function turned(z, from, to) {
     const number = numberOf(z);
     if (number !== null) return numbered(number, to);
-    const now = others(to);
     const bare = along(z, from, -1);
-    return Latent.snapped(along(along(bare, said(bare, others(from).filter(name => !now.includes(name))), -1), to, 1));
+    const fresh = others(from).filter(name => !others(to).includes(name)); // asked for now, by chance before
+    return Latent.snapped(along(along(bare, said(bare, fresh), -1), to, 1));
   }
 
   // null where these are no places of words, or two are of one attribute.
