@@ -289,6 +289,9 @@ def test_a_wish_that_it_has_not_learned_names_those_it_has(asked_run: Path, thin
         wish(things / "run", {"hat": "yes"})
     with pytest.raises(EshiError, match="has not learned 'eyes'"):
         values(asked_run, "eyes")
+    with pytest.raises(EshiError, match="has not learned 'hari'") as raised:
+        eshi.sweep(asked_run, dims="hari")
+    assert "'hair'" in raised.value.hint
 
 
 def test_a_run_without_labels_goes_along_its_directions(things: Path) -> None:
