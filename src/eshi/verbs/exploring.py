@@ -80,7 +80,7 @@ def sweep(
 
     shown, asked = style(scale, smooth, bare), wishes(labels)
     who = granted(run, asked)
-    if isinstance(dims, str) and (dims in who.attributes or who.attributes and dims.isalpha() and dims != "auto"):
+    if isinstance(dims, str) and (dims in who.attributes or (who.attributes and dims.isalpha() and dims != "auto")):
         told = values(who, dims, points(seed))
         where = sheet(
             told.sheet(shown), run, out, "sweep", f"seed{said(seed)}", dims, *settings(asked), style=shown, force=force
