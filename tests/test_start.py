@@ -1,6 +1,7 @@
 """How long a run is to be, and what it begins from."""
 
 import dataclasses
+import time
 from pathlib import Path
 
 import pytest
@@ -35,6 +36,21 @@ def test_a_length_in_time_is_counted_once_and_then_kept(
     whole = train(faces, tiny, tmp_path / "whole", images=counted)  # measuring left no trace
     one, two = (checkpoint.load(folder)["G"] for folder in (run, whole))
     assert all(torch.equal(one[name], two[name]) for name in one)
+
+
+@pytest.mark.parametrize("share", [0.3, 0.9])
+def test_a_speed_measured_beside_other_programs_says_so(
+    faces: Path,
+    tiny: Recipe,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture,
+    share: float,
+) -> None:
+    monkeypatch.setattr(start, "MEASURED", 0.1)
+    monkeypatch.setattr(start.time, "process_time", lambda: share * time.monotonic() * torch.get_num_threads())
+    train(faces, tiny, tmp_path / "run", images="1s")
+    assert ("other programs are busy" in capsys.readouterr().err) == (share < 0.5)
 
 
 def test_a_run_may_begin_with_anothers_weights(faces: Path, tiny: Recipe, tmp_path: Path) -> None:

@@ -287,7 +287,8 @@ class Course:
             why = f"best step {best['images']:,} images, {which}: {key} {measured(best[key], noise(best))}"
             self.event("finished", why=why, judge_share=share)
             count = len(self.watch.rows)
-            note(f"{why}; {count} judgements took {share:.1%} of the time (budget {self.recipe.judge.budget:.0%})")
+            judged = f"{count} judgement{'' if count == 1 else 's'} took {share:.1%} of the time"
+            note(f"{why}; {judged} (budget {self.recipe.judge.budget:.0%})")
         self.report()
 
     def event(self, kind: str, **facts: Any) -> Row:

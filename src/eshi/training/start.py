@@ -26,6 +26,7 @@ MOST, LEAST = 8, 32  # shards, and images in one: of fewer, what a shard costs b
 REMINDERS, WORDS = "reminders.", "words."  # what the names of these layers begin with
 NOTHING: Literal["nothing"] = "nothing"  # in the place of a run to begin with
 WARM = 3  # steps: the first allocate memory
+BUSY = 0.6  # of its threads' time at most goes to a program that has to share the machine
 OTHERWISE = 0.95  # of the time is learning; sheets, pages and checkpoints take the rest, and judging has its own budget
 
 
@@ -79,17 +80,20 @@ def with_length(
 
 def counted(recipe: Recipe, faces: FaceSet, engine: Engine, ranks: Ranks | None = None) -> Recipe:
     """A length in time as a number of images, from some seconds of learning that are thrown away."""
-    who, step, start = pupils(recipe, engine, ranks), 0, time.monotonic()
+    who, step, start, worked = pupils(recipe, engine, ranks), 0, time.monotonic(), 0.0
     while step <= WARM or time.monotonic() - start < MEASURED:
         if step == WARM:
-            start = time.monotonic()
+            start, worked = time.monotonic(), time.process_time()
         terms = learn(recipe, engine, who, faces, step)
         step += 1
     float(next(iter(terms.values())))  # a GPU is done only when something is read
-    rate = (step - WARM) * recipe.batch / (time.monotonic() - start)
+    passed, worked = time.monotonic() - start, time.process_time() - worked
+    rate = (step - WARM) * recipe.batch / passed
     share = OTHERWISE - (recipe.judge.budget if recipe.judge.every and recipe.judge.budget < 1 else 0)
     images = max(recipe.batch, int(float(f"{rate * share * recipe.seconds:.3g}")))
     note(f"{rate:,.0f} images/s here: {clock(recipe.seconds)} are {human(images)} images")
+    if engine.device.type == "cpu" and not ranks and worked < BUSY * passed * torch.get_num_threads():
+        note("other programs are busy beside it: once they rest it is done sooner, and --images makes it longer")
     return replace(recipe, images=str(images))
 
 
