@@ -11,7 +11,7 @@ from eshi.ground.errors import EshiError
 from eshi.ground.registry import DISCRIMINATORS, GENERATORS
 from eshi.networks import contracts
 from eshi.networks.build import networks
-from eshi.networks.dcgan import Discriminator, Generator, differences, ladder
+from eshi.networks.dcgan import Discriminator, Even, Generator, differences, ladder
 from eshi.networks.engine import borrowed_randomness, choose, one_thread
 from eshi.networks.prior import PRIORS, Name, arc, line
 
@@ -74,6 +74,45 @@ def test_a_reminder_adds_to_each_map_what_the_latent_says() -> None:
     nn.init.normal_(layer.weight)
     maps = G.layers[:3](z) + (z @ layer.weight.T)[:, :, None, None]
     torch.testing.assert_close(G(z), G.layers[3:](maps))
+
+
+def lattices(G: Generator) -> list[float]:
+    """How far each enlarging layer's maps are from even ones, inside, where what it enlarges is even."""
+    found = []
+    for layer in G.layers:
+        if isinstance(layer, nn.ConvTranspose2d):
+            inside = layer(torch.randn(1, layer.in_channels, 1, 1).expand(-1, -1, 6, 6))[:, :, 2:-2, 2:-2]
+            found.append(float((inside.std((2, 3)) / inside.abs().mean()).max()))
+    return found
+
+
+@torch.no_grad()
+def test_an_even_layer_lays_no_lattice_whatever_it_learns() -> None:
+    G = Generator(32, latent=4, width=4, end="resize", even=True)
+    opt = choose("cpu", "fp32").adam(G, 0.1, 0.0, 0.99)
+    assert len(lattices(G)) == 2
+    assert max(lattices(G)) < 1e-4
+    before = {name: weight.clone() for name, weight in G.state_dict().items()}
+    for weight in G.parameters():
+        weight.grad = torch.randn_like(weight)
+    opt.step()
+    assert max(lattices(G)) < 1e-4
+    assert all(not torch.equal(weight, before[name]) for name, weight in G.named_parameters())
+    assert min(lattices(Generator(32, latent=4, width=4, end="resize"))) > 0.1  # chance alone lays one
+
+
+@torch.no_grad()
+def test_an_even_weight_is_the_nearest_there_is() -> None:
+    weight = Even(torch.randn(3, 2, 4, 4))
+    given = weight.clone()
+    weight.keep()
+    once = weight.clone()
+    taken, kept = given - once, torch.randn(3, 2, 4, 4)
+    Even.keep(kept)
+    assert taken.norm() > 1
+    assert float((taken * kept).sum()) == pytest.approx(0, abs=1e-4)  # at right angles to all that is even
+    weight.keep()
+    torch.testing.assert_close(weight.data, once)
 
 
 @pytest.mark.parametrize("size", [50, 100, 65, (64, 128 + 2)])

@@ -76,3 +76,22 @@ def test_a_run_may_begin_with_anothers_weights(faces: Path, tiny: Recipe, tmp_pa
     torch.save(state, tmp_path / "broken.pt")
     with pytest.raises(EshiError, match=r"G of .*broken.*reminders.0.0.weight"):
         train(faces, recipe.load(reminded / "recipe.yaml"), tmp_path / "e", start=str(tmp_path / "broken.pt"))
+
+
+@pytest.mark.parametrize("shards", [1, 2])
+def test_what_is_even_stays_so_from_its_beginning_on(faces: Path, tiny: Recipe, tmp_path: Path, shards: int) -> None:
+    """Begun with weights that are not, in its average too, and with each weight learned by another shard."""
+    before = train(faces, dataclasses.replace(tiny, images="8"), tmp_path / "before")
+    even = recipe.parse(tiny.as_dict(), ["generator.even=true", f"engine.shards={shards}", "images=24"])
+    state = checkpoint.load(train(faces, even, tmp_path / "run", start=f"{before}:G"))
+    first = checkpoint.load(before)["G_ema"]
+    for name in ("layers.1.weight", "layers.4.weight"):  # up to 8 px, and to 16
+        assert uneven(first[name]) > 0.1
+        assert uneven(state["G"][name]) < 1e-5
+        assert uneven(state["G_ema"][name]) < 1e-5
+
+
+def uneven(weight: torch.Tensor) -> float:
+    """How much the sums that pixels meet differ by their place."""
+    sums = torch.stack([weight[:, :, row::2, column::2].sum((2, 3)) for row in (0, 1) for column in (0, 1)])
+    return float((sums - sums.mean(0)).norm() / sums.norm())

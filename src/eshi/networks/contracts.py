@@ -62,6 +62,14 @@ class Network(Protocol):
 
 
 @runtime_checkable
+class Kept(Protocol):
+    """A parameter that obeys a rule, which a step of an optimizer knows nothing of."""
+
+    def keep(self) -> None:
+        """The nearest that obeys it, in place."""
+
+
+@runtime_checkable
 class Generator(Network, Protocol):
     """(N, latent) -> (N, 3, height, width) in [-1, 1]"""
 

@@ -12,6 +12,7 @@ from eshi.ground.registry import DISCRIMINATORS, GENERATORS
 from eshi.ground.schema import Range, Share
 from eshi.networks import prior as priors
 from eshi.networks.contracts import pair
+from eshi.networks.engine import keep
 from eshi.networks.shard import Dropout
 
 Init = Literal["normal", "default"]
@@ -137,12 +138,30 @@ class Reminder(nn.Sequential):
         self.places = places
 
 
+class Even(nn.Parameter):
+    """The weight of a transposed layer of kernel 4 and stride 2 that enlarges what is even to what is even.
+
+    Of its 4 x 4 taps each pixel meets 2 x 2, by its place among the four that come of one; these four sums are kept
+    equal. Else the same lattice lies upon all that has no detail, cells of two pixels here, of four or eight in the
+    picture: no teacher minds, the eye does (docs/LOG.md).
+    """
+
+    def keep(self) -> None:
+        quarters = [self[:, :, row : row + 2, column : column + 2] for row in (0, 2) for column in (0, 2)]
+        first, second, third, fourth = quarters
+        sums = first + second + third + fourth
+        sums -= sums.mean((2, 3), keepdim=True)
+        for quarter in quarters:
+            quarter -= sums / 4
+
+
 @GENERATORS.register("dcgan")
 class Generator(nn.Module):
     """(N, latent) -> (N, 3, height, width) in [-1, 1]
 
     With `remind` no layer has to hand on to the next ones all that the latent asks for: each is told it again, behind
-    its batch norm (the added half of self-modulation: Chen et al. 2019, arXiv:1810.01365).
+    its batch norm (the added half of self-modulation: Chen et al. 2019, arXiv:1810.01365). With `even` no
+    layer that enlarges by two lays a lattice upon its maps.
     """
 
     def __init__(
@@ -157,6 +176,7 @@ class Generator(nn.Module):
         init: Init = "normal",
         end: Literal["transposed", "resize"] = "transposed",
         remind: bool = False,
+        even: bool = False,
     ):
         super().__init__()
         self.size, self.latent, self.prior = pair(size), latent, priors.PRIORS[prior]
@@ -172,6 +192,10 @@ class Generator(nn.Module):
         layers += [*make_end(end, counts[-1], last), nn.Tanh()]
         self.layers, self.factor = nn.Sequential(*layers), last if end == "resize" else 0
         initialise(self, init)
+        for layer in layers if even else ():
+            if isinstance(layer, nn.ConvTranspose2d) and layer.kernel_size == (4, 4):
+                layer.weight = Even(layer.weight)
+        keep(self.parameters())
         told = zip(counts[1:], map(math.prod, steps[1:-1]), strict=True)
         self.reminders: Any = nn.ModuleList(Reminder(latent, *each) for each in told) if remind else ()
 

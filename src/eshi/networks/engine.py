@@ -3,7 +3,7 @@
 import ctypes
 import inspect
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -15,7 +15,7 @@ from torch import Tensor
 
 from eshi.ground.cores import cores
 from eshi.ground.errors import EshiError, near_miss
-from eshi.networks.contracts import Network
+from eshi.networks.contracts import Kept, Network
 from eshi.networks.shard import HERE
 
 if TYPE_CHECKING:
@@ -92,7 +92,20 @@ class Adam(torch.optim.Adam):
         inspect.unwrap(getattr(torch.optim.Adam, name))
         for name in ("add_param_group", "zero_grad", "state_dict", "load_state_dict")
     )
-    step = torch.no_grad()(inspect.unwrap(torch.optim.Adam.step))
+    stepped = inspect.unwrap(torch.optim.Adam.step)
+
+    @torch.no_grad()
+    def step(self) -> None:  # type: ignore[override]
+        self.stepped()
+        keep(weight for group in self.param_groups for weight in group["params"])
+
+
+@torch.no_grad()
+def keep(weights: Iterable[Tensor]) -> None:
+    """What obeys a rule does so again, where something was changed or taken from elsewhere."""
+    for weight in weights:
+        if isinstance(weight, Kept):
+            weight.keep()
 
 
 def scaled(images: Tensor) -> Tensor:

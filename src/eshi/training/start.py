@@ -13,7 +13,7 @@ from eshi.gather.faceset import FaceSet
 from eshi.ground.errors import EshiError
 from eshi.ground.figures import clock, human
 from eshi.ground.progress import note
-from eshi.networks.engine import Engine
+from eshi.networks.engine import Engine, keep
 from eshi.recipe import Recipe, parse
 from eshi.run import checkpoint, shipped
 from eshi.run.folder import stored_recipe
@@ -152,6 +152,7 @@ def head_start(who: Pupils, recipe: Recipe, source: str) -> str:
             whole = f"a run of the same recipe fits: it is from {its.name}" if name in ("G", "G_ema") else ""
             hint = whole or f"its generator alone may fit: --from {path}:G"
             raise EshiError(str(error), hint) from error
+        keep(part.parameters())
     return f"{path}{' (G alone)' if only_G else ''}, {state['images']:,} images"
 
 
